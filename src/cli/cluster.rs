@@ -257,6 +257,7 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, LineError> {
         alternates: &page.alternates,
         title,
         summary: text,
+        content: item.html.as_deref().unwrap_or(text),
         date,
         event: None,
     };

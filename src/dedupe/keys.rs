@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use crate::dedupe::original::original;
 use crate::dedupe::words::{Word, Words};
 use crate::model::address::canonical_key;
 use crate::model::entry::{Alternate, Entry, Identity, StoredSummary};
@@ -27,6 +28,8 @@ pub struct EntryNames<'a> {
     pub alternates: &'a [Alternate],
     pub title: &'a str,
     pub summary: &'a str,
+    /// The text, with or without mark-up.
+    pub content: &'a str,
     pub date: Option<Timestamp>,
     /// What it tells of takes place then: one title may be that of many meetings.
     pub event: Option<EventTime>,
@@ -42,13 +45,14 @@ impl<'a> EntryNames<'a> {
             alternates: &entry.alternates,
             title: &entry.title,
             summary: &entry.summary,
+            content: entry.content_html.as_deref().unwrap_or(&entry.summary),
             date: entry.date(),
             event: entry.event.as_ref().map(|event| event.begin),
         }
     }
 }
 
-/// The keys of an entry: its addresses, those of its translations, and its title and date within its source, so that a source
+/// The keys of an entry: its addresses, those of its translations and of what it says it comes from, and its title and date within its source, so that a source
 /// that changes all its guids and addresses at once does not produce news.
 pub fn keys(names: &EntryNames) -> Vec<Key> {
     let own = names
@@ -60,6 +64,7 @@ pub fn keys(names: &EntryNames) -> Vec<Key> {
         own.filter_map(canonical_key).map(|value| Key { value, kind: KeyKind::Own }).collect();
     let alternates = names.alternates.iter().filter_map(|alternate| canonical_key(&alternate.url));
     let alternates: Vec<Key> = alternates
+        .chain(original(names.content, names.url))
         .filter(|value| keys.iter().all(|own| own.value != *value))
         .map(|value| Key { value, kind: KeyKind::Alternate })
         .collect();

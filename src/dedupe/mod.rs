@@ -9,6 +9,7 @@ pub mod grams;
 pub mod keys;
 pub mod lexicon;
 pub mod memory;
+mod original;
 pub mod place;
 pub mod placement;
 mod settle;

@@ -105,6 +105,11 @@ impl<L: EntryIndex> Placer<'_, L> {
                     continue;
                 }
                 let Some(known) = self.index.known(posting.entry)? else { continue };
+                // Two texts about a third one, in one language, are not that one.
+                let is_beside = key.kind == KeyKind::Alternate && *kind == KeyKind::Alternate;
+                if is_beside && known.sketch.language == self.new.sketch.language {
+                    continue;
+                }
                 if let Some((relation, is_same, reason)) =
                     by_key(self.new.sketch, &known.sketch, &key.value, both_own)
                 {
@@ -302,7 +307,7 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
             (
                 if differs { Relation::Translation } else { Relation::Copy },
                 true,
-                Reason::Hreflang(key.to_owned()),
+                if differs { Reason::Hreflang(key.to_owned()) } else { Reason::Original(key.to_owned()) },
             )
         });
     }

@@ -13,6 +13,7 @@ pub enum Reason {
     SameGuid,
     SameDay,
     Hreflang(String),
+    Original(String),
     SharedAddress(String),
     Compared(Evidence),
     KeptApart,
@@ -24,7 +25,14 @@ pub enum Reason {
 impl Reason {
     /// Whether identifiers or addresses say so, and not what stands in the entries.
     pub fn is_by_key(&self) -> bool {
-        matches!(self, Reason::SameAddress(_) | Reason::SameGuid | Reason::SameDay | Reason::Hreflang(_))
+        matches!(
+            self,
+            Reason::SameAddress(_)
+                | Reason::SameGuid
+                | Reason::SameDay
+                | Reason::Hreflang(_)
+                | Reason::Original(_)
+        )
     }
 }
 
@@ -35,6 +43,7 @@ impl fmt::Display for Reason {
             Reason::SameGuid => f.write_str("same guid in the same source"),
             Reason::SameDay => f.write_str("same title and day in the same source"),
             Reason::Hreflang(address) => write!(f, "hreflang {address}"),
+            Reason::Original(address) => write!(f, "one says that it comes from {address}"),
             Reason::SharedAddress(address) => {
                 write!(f, "the same address {address}, but another title and another text")
             }

@@ -5,7 +5,7 @@
 pub enum KeyKind {
     /// The entry's own address.
     Own,
-    /// The address of a translation of it (`hreflang`).
+    /// The address of a translation of it (`hreflang`), or of what it says it comes from.
     Alternate,
 }
 
