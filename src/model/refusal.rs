@@ -596,7 +596,9 @@ const MESSAGES: &[&str] = &[
     "maximum number of messages",
     "number of messages",
     "messages per",
+    "message per",
     "mails per",
+    "mail per",
 ];
 const ONE_CONNECTION: [&str; 6] =
     ["session", "connection", "already sent", "transactions", "new connect", "reconnect"];
@@ -961,6 +963,7 @@ mod tests {
             (452, "4.5.3 Too many recipients received this connection", true),
             (451, "Message limit of this connection is exceeded", true),
             (452, "4.5.3 Error: too many recipients", true),
+            (550, "5.7.0 Only one message per connection allowed", true),
             (450, "too many concurrent sessions", false),
             (451, "4.7.652 too many messages, and the maximum number of connections", false),
             (450, "4.7.1 too many messages from your network today", false),

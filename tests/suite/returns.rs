@@ -384,7 +384,8 @@ fn people_leave_by_mail_too() {
             "Muy interesante.",
             "left in the mailbox",
         ),
-        ("friend@example.org", "Re: Digest", "unsubscribe", "on no list"),
+        // Forwarded to a friend: the recipient is asked.
+        ("friend@example.org", "Re: Digest", "unsubscribe", "from b…@example.org: answered with their link"),
     ] {
         let said = read(&app, &answer(from, subject, body));
         assert!(said.contains(want), "{subject}: {said}");

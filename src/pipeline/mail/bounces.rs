@@ -394,20 +394,29 @@ fn leave(returns: &InboundContext, report: &InboundMail, from: Option<&str>) -> 
     let from = from.and_then(|from| Address::parse(from).ok());
     let by_path = has_return_path(returns, report);
     let key = &returns.sender.key;
+    let mut recipient = None;
     if let Some(sent) = returns.store.read(|r| delivered_to(r, key, report))? {
         let is_own = from.as_ref().is_some_and(|from| key.hash(from.as_str()) == key.hash(&sent.recipient));
         if by_path || is_own {
             return leave_delivered(returns, report, &sent);
         }
+        recipient = Address::parse(&sent.recipient).ok();
     }
-    match from {
-        Some(from) => answer(returns, &from),
-        None => Ok("ignored: an unsubscribe request without a sender".into()),
+    // Whoever has our mail may have it forwarded to them: then its recipient decides.
+    for address in from.iter().chain(&recipient) {
+        if let Some(line) = answer(returns, address)? {
+            return Ok(line);
+        }
     }
+    Ok(match from {
+        Some(_) => "ignored: an unsubscribe request from somebody who is on no list".into(),
+        None => "ignored: an unsubscribe request without a sender".into(),
+    })
 }
 
-/// Sends a link to the preferences to a sender without proof; tells the operator where that is impossible.
-fn answer(returns: &InboundContext, from: &Address) -> anyhow::Result<String> {
+/// Sends a link to the preferences to a sender without proof; tells the operator where that is impossible. `None` if they are on no
+/// list.
+fn answer(returns: &InboundContext, from: &Address) -> anyhow::Result<Option<String>> {
     let hash = returns.sender.key.hash(from.as_str());
     let (known, is_recipient) = returns.store.read(|r| {
         let list = r.subscribers();
@@ -415,16 +424,14 @@ fn answer(returns: &InboundContext, from: &Address) -> anyhow::Result<String> {
     })?;
     let is_in = |known: &Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
     let wish = format!("an unsubscribe request without a token, from {}", from.masked());
-    match (known.filter(is_in), returns.context) {
+    Ok(match (known.filter(is_in), returns.context) {
         (Some(known), Some(context)) if context.sender.public_url.is_some() => {
             let is_sent = subscribers::ask_leaver(returns.store, context, &known)?;
-            Ok(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
+            Some(format!("{wish}: {}", if is_sent { "answered with their link" } else { "answered before" }))
         }
-        (None, _) if !is_recipient => {
-            Ok("ignored: an unsubscribe request from somebody who is on no list".into())
-        }
-        _ => Ok(format!(
+        (None, _) if !is_recipient => None,
+        _ => Some(format!(
             "{wish}: nothing was changed. If it is genuine, run `courant subscribers remove ADDRESS`, or remove the address from recipients"
         )),
-    }
+    })
 }
