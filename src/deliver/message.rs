@@ -197,7 +197,7 @@ pub fn build(
         .to(to)
         .date(UNIX_EPOCH + Duration::from_secs(delivery.created.as_second().max(0).unsigned_abs()))
         .message_id(Some(format!("<{}>", delivery.message_id)))
-        .subject(&delivery.issue.subject)
+        .subject(as_header_text(&delivery.issue.subject))
         .header(MIME_VERSION_1_0)
         .header(prepared.content_type.clone());
     let writer = delivery.issue.forwarded.as_ref().and_then(|mail| mail.reply_to.parse().ok());
@@ -266,6 +266,12 @@ pub struct BuiltMessage {
     pub envelope: Envelope,
     /// ASCII, except for addresses that are not.
     pub text: String,
+}
+
+/// A text that means itself in a header: what looks like an encoded word (RFC 2047) in it would be decoded by whoever reads it. A word
+/// joiner, which is not seen, keeps it apart.
+fn as_header_text(text: &str) -> String {
+    text.replace("=?", "=\u{2060}?")
 }
 
 /// A recipient's links: to unsubscribe on the web, if we are there, and by mail; and to change preferences.
@@ -464,6 +470,16 @@ mod tests {
         let from = read.from().and_then(|from| from.first()).unwrap();
         assert_eq!(from.name(), sender.from.name.as_deref());
         assert_eq!(from.address(), Some(sender.from.email.to_string()).as_deref());
+    }
+
+    #[test]
+    fn what_looks_like_an_encoded_word_in_a_title_stays_as_it_is() {
+        let text = formatted("=?utf-8?Q?hi=0D=0ABcc:_x@y.example?= justice");
+        let read = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            read.subject().unwrap().replace('\u{2060}', ""),
+            "=?utf-8?Q?hi=0D=0ABcc:_x@y.example?= justice"
+        );
     }
 
     #[test]

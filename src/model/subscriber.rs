@@ -298,6 +298,17 @@ pub struct Consent {
     pub text: Option<String>,
 }
 
+impl Consent {
+    /// The sources of consent that the owner of an address gave to us.
+    pub const SIGNED_UP: &str = "signed up on the web, confirmed by mail";
+    pub const CAME_BACK: &str = "came back by the link of a mail";
+
+    /// Whether the owner of the address gave it to us.
+    pub fn is_given_here(&self) -> bool {
+        [Consent::SIGNED_UP, Consent::CAME_BACK].contains(&self.source.as_str())
+    }
+}
+
 /// A subscriber in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {

@@ -473,6 +473,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     r.subscribers().delivery_recipient(None, Some("m"))?;
     r.subscribers().has_bounce("b")?;
     r.subscribers().last_agreed("h")?;
+    r.subscribers().last_readmitted("h")?;
     r.subscribers().has_recipient("a@x.example")?;
     r.subscribers().queued_since("a@x.example", &digest, at(0))?;
     r.subscribers().deliveries_to("a@x.example")?;

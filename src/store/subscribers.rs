@@ -204,6 +204,12 @@ impl<A> Subscribers<'_, A> {
         self.db.one(sql, [hash], |row| Ok(row.get::<_, Option<i64>>(0)?.map(time)))
     }
 
+    /// When the owner of an address was last let back in.
+    pub fn last_readmitted(&self, hash: &str) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(lifted) FROM lifted_suppression WHERE hash = ?1";
+        self.db.one(sql, [hash], |row| Ok(row.get::<_, Option<i64>>(0)?.map(time)))
+    }
+
     /// Whether any delivery to an address is stored.
     pub fn has_recipient(&self, address: &str) -> Result<bool> {
         self.db.one(

@@ -97,6 +97,10 @@ impl WebServer {
         if self.router.is_some()
             && let Some(uri) = without_slash(request.uri())
         {
+            // Links of these pages are relative to their folder.
+            if request.method() == hyper::Method::GET && ["/search", "/subscribe"].contains(&uri.path()) {
+                return Ok(moved(&format!("{}{uri}", self.base)));
+            }
             *request.uri_mut() = uri;
         }
         let path = request.uri().path();

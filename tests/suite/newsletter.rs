@@ -309,6 +309,16 @@ fn who_left_elsewhere_after_they_agreed_here_stays_out() {
         ran.stdout,
         ran.stderr
     );
+    // Whoever an operator added without a date did not agree then, unless let back in.
+    for name in ["dee", "eve"] {
+        app.ok(&["subscribers", "add", &format!("{name}@example.org")]);
+    }
+    app.write("out.csv", "email,status\neve@example.org,unsubscribed\n");
+    app.ok(&["subscribers", "import", "out.csv"]);
+    app.ok(&["subscribers", "add", "--resubscribe", "eve@example.org"]);
+    app.write("cleaned.csv", "Email Address,CLEAN_TIME\ndee@example.org,2022-01-01 10:00:00\neve@example.org,2022-01-01 10:00:00\n");
+    let said = app.ok(&["subscribers", "import", "cleaned.csv"]);
+    assert!(said.contains("1 kept out from now on, 1 in the list already"), "{said}");
     app.write("states.csv", "email,created_at,status\ncy@example.org,2021-03-04,unsubscribed\n");
     app.ok(&["subscribers", "import", "states.csv"]);
     // A pause and other choices leave the record of the consent as it is.

@@ -303,6 +303,7 @@ fn pages_lists_and_the_search_lead_everywhere() {
     assert!(app.read("public/opml.xml").contains("text=\"Réseau É\""));
     assert!(app.read("public/sitemap.xml").contains("<loc>https://news.example.org/topics/budget/</loc>"));
     let service = Service::start(&app);
+    assert_eq!(service.ask("GET", "/search/?q=x", "", "").0, 301, "links of the page are relative");
     let (status, page) = service.ask("GET", "/search?q=BUDG%C3%89T+yea", "", "");
     assert!(
         status == 200 && page.contains("The budget of the year") && !page.contains("A story of nothing"),

@@ -63,9 +63,14 @@ impl Import<'_> {
         suppression: Option<&str>,
     ) -> anyhow::Result<Imported> {
         // Consent given here after they left there is new consent; their sign-up date there does not matter.
+        // What an operator added without a date says nothing of when they agreed.
+        let is_dated =
+            |known: &Subscriber| known.consent.is_given_here() || known.consent.at != known.created;
+        let readmitted = unit.subscribers().last_readmitted(hash)?;
         let agreed_since = |known: &Subscriber| {
+            let agreed = Some(known.consent.at).filter(|_| is_dated(known)).max(readmitted);
             matches!(known.state, SubscriberState::Active | SubscriberState::Paused)
-                && row.left_at.is_some_and(|left_at| known.consent.at > left_at)
+                && row.left_at.is_some_and(|left_at| agreed > Some(left_at))
         };
         if known.as_ref().is_some_and(agreed_since) {
             return Ok(Imported::Known);

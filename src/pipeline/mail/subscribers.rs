@@ -204,7 +204,7 @@ pub fn confirm(store: &Store, context: MailContext, token: &str) -> anyhow::Resu
         if context.newsletter.has_welcome { render_welcome(store, context, &hash, expires)? } else { None };
     let subscriber = store.write(|w| {
         let Some(sign_up) = w.subscribers().sign_up(&hash, expires)? else { return Ok(None) };
-        let source = "signed up on the web, confirmed by mail".into();
+        let source = Consent::SIGNED_UP.into();
         let consent = Consent { source, at: now, text: sign_up.consent_text };
         let (address, preferences) = (sign_up.address, sign_up.preferences);
         let mut confirmed = put_within(w, key, address, preferences, consent, SubscriberState::Active, now)?;

@@ -151,7 +151,7 @@ fn save(
     form: &Form,
 ) -> anyhow::Result<Response> {
     let (store, key, now) = (&app.refresher.store, &app.sender.key, app.clock.now());
-    let consent = Consent { source: "came back by the link of a mail".into(), at: now, text: None };
+    let consent = Consent { source: Consent::CAME_BACK.into(), at: now, text: None };
     let Changed { preferences, state } = changed;
     let changed = subscribers::put(store, key, subscriber.address, preferences, consent, state, now)?;
     let language =
