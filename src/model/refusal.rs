@@ -599,9 +599,12 @@ const MESSAGES: &[&str] = &[
     "message per",
     "mails per",
     "mail per",
+    "one transaction",
+    "one mail transaction",
+    "sender already specified",
 ];
 const ONE_CONNECTION: [&str; 6] =
-    ["session", "connection", "already sent", "transactions", "new connect", "reconnect"];
+    ["session", "connection", "already sent", "transaction", "new connect", "reconnect"];
 
 /// Whether an answer asks for another connection, since this one had as many messages as it may have. Servers say it with any code.
 pub fn asks_for_another(code: u16, words: &str) -> bool {
@@ -963,6 +966,7 @@ mod tests {
             (452, "4.5.3 Too many recipients received this connection", true),
             (451, "Message limit of this connection is exceeded", true),
             (452, "4.5.3 Error: too many recipients", true),
+            (503, "5.5.1 sender already specified, one transaction only", true),
             (550, "5.7.0 Only one message per connection allowed", true),
             (450, "too many concurrent sessions", false),
             (451, "4.7.652 too many messages, and the maximum number of connections", false),
