@@ -209,12 +209,45 @@ fn are_of_other_matters(a: &str, b: &str) -> bool {
     least >= TEXT_WORDS_MIN && a.intersection(&b).count() * 5 < least * 2
 }
 
+/// In short texts, all figures tell one meeting from the next; in longer ones, only those that stand beside a month or a day. In words.
+const SHORT_TEXT_WORDS_MAX: usize = 20;
+const DATED_TEXT_WORDS_MAX: usize = 80;
+
+/// What a text says of when, or of which of a series, it is: its figures, or its figures beside months and days.
+fn occasions(words: &Words) -> HashSet<(u32, u32)> {
+    // A year is that of most.
+    let is_year = |word: &Word| {
+        let letters = words.letters(word);
+        letters.len() == 4 && (letters.starts_with("19") || letters.starts_with("20"))
+    };
+    let is_figure = |word: &Word| word.kind == WordKind::Number && !is_year(word);
+    if words.words.len() <= SHORT_TEXT_WORDS_MAX {
+        return words.words.iter().filter(|word| is_figure(word)).map(|word| (word.hash, 0)).collect();
+    }
+    let beside = words.words.windows(2).filter_map(|pair| match pair {
+        [figure, day] if is_figure(figure) && day.kind == WordKind::Calendar => Some((figure.hash, day.hash)),
+        [day, figure] if is_figure(figure) && day.kind == WordKind::Calendar => Some((figure.hash, day.hash)),
+        _ => None,
+    });
+    beside.collect()
+}
+
+/// Whether two texts are of other occasions: both say which, and nothing of it is the same. Only the start of a known text is stored.
+fn are_of_other_occasions(text: &str, known: &str) -> bool {
+    let known = Words::of(known, DATED_TEXT_WORDS_MAX);
+    let bare = text.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    let text = Words::of(&bare.collect::<Vec<_>>().join(" "), known.words.len().max(SHORT_TEXT_WORDS_MAX));
+    let (ours, theirs) = (occasions(&text), occasions(&known));
+    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+}
+
 /// Whether an entry is the next one under a title that recurs ("Council meeting"): published on a later day than the known one, with a
-/// text of other matters. An edit keeps much of the text, or the day.
+/// text of other matters or of another occasion. An edit keeps much of the text, or the day.
 fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     let is_later =
         raw.published.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY);
-    is_later && are_of_other_matters(text_of(raw).1, &known.summary)
+    let text = text_of(raw).1;
+    is_later && (are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary))
 }
 
 /// Whether a source reused the identifier or address of one entry for another. The same title with a wholly new text of a later day is
@@ -337,6 +370,43 @@ mod tests {
             let entry = raw(day, text);
             assert_eq!(is_reused(&entry, &known), is_other, "{day} {text}");
             assert_eq!(is_known(&entry, &known), !is_other, "{day} {text}");
+        }
+    }
+
+    #[test]
+    fn a_title_that_recurs_with_another_day_or_number_in_its_text_is_of_another_entry() {
+        let raw = |day: &str, text: &str| RawEntry {
+            guid: Some("https://x.org/council".into()),
+            title: Some(RawText { value: "Town council".into(), ..RawText::default() }),
+            summary: Some(RawText { value: text.into(), is_html: true, ..RawText::default() }),
+            published: format!("{day}T08:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let meeting = "<p>Le conseil municipal se réunira le jeudi 5 novembre 2026 à 20 h en mairie, salle des mariages, en séance publique. Ordre du jour : vote du budget.</p>";
+        for (first, day, text, is_other) in [
+            (
+                meeting,
+                "2026-11-09",
+                &*meeting.replace("5 novembre", "12 novembre").replace("budget", "plan"),
+                true,
+            ),
+            (meeting, "2026-11-02", &*meeting.replace("5 novembre", "6 novembre"), false),
+            (meeting, "2026-11-09", &*meeting.replace("20 h", "21 h"), false),
+            (
+                "Séance n° 41 : ordre du jour en ligne.",
+                "2026-11-09",
+                "Séance n° 42 : ordre du jour en ligne.",
+                true,
+            ),
+            (
+                "Séance n° 41 : ordre du jour en ligne.",
+                "2026-11-09",
+                "Séance n° 41 : compte rendu en ligne.",
+                false,
+            ),
+        ] {
+            let known = StoredSummary::of(&raw("2026-11-02", first), "");
+            assert_eq!(is_reused(&raw(day, text), &known), is_other, "{day} {text}");
         }
     }
 

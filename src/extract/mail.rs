@@ -343,10 +343,41 @@ fn marks_of(recipients: &[String]) -> Vec<String> {
     recipients.iter().filter(|address| address.contains('@')).flat_map(ways).collect()
 }
 
+/// Letters of a secret in an address: fewer are a word.
+const SECRET_CHARS_MIN: usize = 10;
+
+/// The secrets in an address by which somebody leaves, in small letters: whatever other address has one is that recipient's as well.
+fn secrets_of(address: &str) -> Vec<String> {
+    let is_secret = |part: &&str| {
+        let count = |is: fn(char) -> bool| part.chars().filter(|c| is(*c)).count();
+        let is_mixed = count(|c| c.is_ascii_uppercase()) >= 2 && count(|c| c.is_ascii_lowercase()) > 0;
+        let kinds: Vec<bool> = part.chars().map(|c| c.is_ascii_digit()).collect();
+        let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        part.len() >= SECRET_CHARS_MIN && count(|c| c.is_ascii_digit()) > 0 && (is_mixed || changes >= 3)
+    };
+    let path =
+        address.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+    let parts = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    parts.filter(is_secret).map(str::to_ascii_lowercase).collect()
+}
+
 /// HTML without what is for one recipient, and the address where all may read it, if the mail names one.
 fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Option<String>) {
     let mut page = Html::parse_document(&bound_markup(html));
-    let marks = marks_of(recipients);
+    let mut marks = marks_of(recipients);
+    let is_way_out = |words: &str, href: &str| {
+        let lower = href.to_ascii_lowercase();
+        words.chars().count() <= LINK_CHARS_MAX && has(words, PERSONAL_WORDS)
+            || has(&lower, PERSONAL_ADDRESSES)
+            || lower.ends_with("/preferences")
+            || leave.iter().any(|own| own == href)
+    };
+    let links = selector("a[href]");
+    let ways_out = page.select(&links).filter_map(|anchor| {
+        let href = anchor.attr("href").unwrap_or_default().trim();
+        is_way_out(&fold(&text_of(anchor)), href).then(|| href.to_owned())
+    });
+    marks.extend(ways_out.chain(leave.iter().cloned()).flat_map(|address| secrets_of(&address)));
     let body = selector("body");
     let chars = page.select(&body).next().map_or(0, |body| text_of(body).chars().count());
     let (mut gone, mut bare, mut link) = (Vec::new(), Vec::new(), None);
@@ -359,7 +390,7 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
         gone.push(element.id());
     }
     let mut blocks = LinkBlocks { chars_of_mail: chars, judged: HashMap::new() };
-    for anchor in page.select(&selector("a[href]")) {
+    for anchor in page.select(&links) {
         let href = anchor.attr("href").unwrap_or_default().trim();
         let lower = href.to_ascii_lowercase();
         let words = fold(&text_of(anchor));
@@ -368,11 +399,7 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
         if is_browser && link.is_none() {
             link = shared(href, &marks);
         }
-        let is_way_out = is_short && has(&words, PERSONAL_WORDS)
-            || has(&lower, PERSONAL_ADDRESSES)
-            || lower.ends_with("/preferences")
-            || leave.iter().any(|own| own == href);
-        if is_browser || is_way_out {
+        if is_browser || is_way_out(&words, href) {
             gone.push(blocks.around(anchor));
         } else if is_personal(&lower, &marks) {
             bare.push(anchor.id());
@@ -669,6 +696,10 @@ mod tests {
             ("<p>You get this as a member. <a href='https://x.example/u/1'>Se désabonner</a></p>", ""),
             ("<p><a href='https://x.example/unsubscribe?u=1'>Click here</a></p>", ""),
             ("<p><a href='https://x.example/l/1'>Click here</a></p>", ""),
+            (
+                "<p><a href='https://x.example/n/AbC123SECRET'>More</a></p><p><a href='https://x.example/u/AbC123SECRET'>Se désabonner</a></p>",
+                "<p><a>More</a></p>",
+            ),
             ("<img src='https://x.example/a.gif' width=1 height=1>", ""),
             ("<img src='https://x.example/a.gif' style='height: 1px'>", ""),
             ("<div style='display: none'>A line for lists</div>", ""),

@@ -139,7 +139,9 @@ fn three_breakdowns_are_told_apart_and_none_is_published() {
     let cookies = "<html><body><h1>We value your privacy</h1><p>We use cookies. <button>Accept all</button></p></body></html>".to_owned();
     let works = "<html><head><title>Partner – site en maintenance</title></head><body><h1>Nous revenons vite</h1></body></html>".to_owned();
     let login = "<html><head><title>Se connecter</title></head><body><form><input name=user><input type=password name=p></form></body></html>".to_owned();
+    let broken = "<html><head><title>Error</title></head><body><h1>Error establishing a database connection</h1></body></html>".to_owned();
     for (page, want) in [
+        (broken, "nothing that it listed is left on the page"),
         (empty, "warning: the page is empty"),
         (gone, "the container of the entries is gone"),
         (wall, "a bot wall answered"),

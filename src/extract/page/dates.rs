@@ -208,6 +208,7 @@ impl<'a> VisibleDates<'a> {
         let line = format!("{} {} {}", text_before(element), words_before_figures(element), day_of(at));
         let around = StatedDates::of(&line, self.rules, DateContext::Named);
         let is_update = element.value().classes().any(is_update_name)
+            || is_update_beside_publication(element)
             || element.attr("itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
         if is_update {
@@ -404,6 +405,20 @@ fn is_update_name(class: &str) -> bool {
     class.split(['-', '_']).any(|part| part.eq_ignore_ascii_case("modified"))
 }
 
+/// Whether an element is called `updated`, and another one beside it `published`: each is what it is called then.
+fn is_update_beside_publication(element: ElementRef) -> bool {
+    let is_updated = |class: &str| class.split(['-', '_']).any(|part| part.eq_ignore_ascii_case("updated"));
+    let is_other_publication = |other: ElementRef| other.id() != element.id() && is_publication(other);
+    element.value().classes().any(is_updated)
+        && !is_publication(element)
+        && element
+            .ancestors()
+            .take(2)
+            .filter_map(ElementRef::wrap)
+            .flat_map(|around| around.descendants().filter_map(ElementRef::wrap))
+            .any(is_other_publication)
+}
+
 /// "deadline", "expires", "closing-date": until when something holds.
 fn is_bound_name(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
@@ -489,6 +504,18 @@ mod tests {
 
     fn published(day: &str) -> [Option<String>; 3] {
         [Some(day.to_owned()), None, None]
+    }
+
+    #[test]
+    fn what_is_called_updated_beside_what_is_called_published_is_the_date_of_a_change() {
+        let both = "<time class=updated datetime=2022-10-19>x</time><time class='entry-date published' datetime=2022-10-DAY>x</time>";
+        let want = [Some("2022-10-11".to_owned()), Some("2022-10-19".to_owned()), None];
+        assert_eq!(dates(both), want);
+        assert_eq!(
+            dates("<time class='entry-date published updated' datetime=2022-10-DAY>x</time>"),
+            published("2022-10-11")
+        );
+        assert_eq!(dates("<time class=updated datetime=2022-10-DAY>x</time>"), published("2022-10-11"));
     }
 
     #[test]

@@ -113,6 +113,14 @@ impl Refresher {
             return Ok((keep(memory, reading), fetched));
         }
         let item = select.map(|select| select.item).unwrap_or_default();
+        if mined.feed.entries.is_empty()
+            && known.addresses.len() >= LISTED_MIN
+            && !has_container(&fetched, &item)
+        {
+            return Err(ReadError::NoFeed(
+                "nothing that it listed is left on the page, and there is nothing else on it that could be an entry: it may be an error page, or an empty one".into(),
+            ));
+        }
         if mined.feed.entries.is_empty() || has_container(&fetched, &item) {
             let mut listing = keep(memory, reading);
             listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
@@ -160,6 +168,9 @@ fn has_container(fetched: &Fetched, item: &str) -> bool {
 fn dated(feed: &RawFeed) -> usize {
     feed.entries.iter().filter(|entry| entry.published.is_some() || entry.event.is_some()).count()
 }
+
+/// A page that listed so many entries does not just happen to have none.
+const LISTED_MIN: usize = 3;
 
 /// Whether a reading collapsed: no entries, fewer than a third of before, one title for all, or no dates where there were some.
 fn has_collapsed(feed: &RawFeed, memory: &LearnedPage) -> bool {
