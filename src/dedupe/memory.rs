@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
@@ -19,6 +19,8 @@ const _: () = assert!(2 * GENERATION <= PLACES_MAX);
 
 /// Entries whose beginnings are held: translations follow soon.
 const OPENINGS_MAX: usize = 20_000;
+/// Entries whose groups of letters are held: about a kilobyte each.
+const GRAMS_MAX: usize = 8_000;
 
 /// The fields of a sketch used most, small enough to stay in the processor's cache.
 #[derive(Clone, Copy)]
@@ -99,6 +101,8 @@ pub struct InMemoryIndex {
     openings: VecDeque<(Box<str>, Box<str>)>,
     opened: usize,
     gram_counts: GramCounts,
+    /// The groups of letters of entries that were compared.
+    grams: HashMap<EntryKey, Grams>,
     /// Number of entries placed so far; later ones are known by their features only.
     placed: usize,
     /// The entry being placed.
@@ -131,6 +135,7 @@ impl InMemoryIndex {
             openings: VecDeque::new(),
             opened: 0,
             gram_counts: GramCounts::default(),
+            grams: HashMap::new(),
             placed: 0,
             at: 0,
         }
@@ -371,9 +376,13 @@ impl EntryIndex for InMemoryIndex {
                 self.openings.get(usize::try_from(entry.0).ok()?.checked_sub(self.opened)?)?;
             Some(Opening { title, text })
         };
-        let grams = |entry| opening(entry).map(Grams::of).unwrap_or_default();
-        let others: Vec<Grams> = entries.iter().map(grams).collect();
-        Ok(self.gram_counts.likeness(own, &others))
+        if self.grams.len() + entries.len() > GRAMS_MAX {
+            self.grams.clear();
+        }
+        for entry in entries {
+            self.grams.entry(*entry).or_insert_with(|| opening(entry).map(Grams::of).unwrap_or_default());
+        }
+        Ok(self.gram_counts.likeness(own, entries.iter().map(|entry| &self.grams[entry])))
     }
 
     fn count_grams(&mut self, own: &Grams) -> Result<(), Infallible> {

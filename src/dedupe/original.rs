@@ -75,7 +75,7 @@ static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a pattern")
 });
 
-struct Link {
+struct SourceLink {
     start: usize,
     key: String,
     text: String,
@@ -106,7 +106,7 @@ pub(super) fn original(content: &str, own: Option<&str>) -> Option<String> {
 }
 
 /// The links to pages of other sites.
-fn links(content: &str, own: Option<&str>) -> Vec<Link> {
+fn links(content: &str, own: Option<&str>) -> Vec<SourceLink> {
     let host = |address: &str| Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
     let own = own.and_then(host);
     let link = |found: regex::Captures| {
@@ -120,13 +120,15 @@ fn links(content: &str, own: Option<&str>) -> Vec<Link> {
         let is_elsewhere = url.host_str().map(str::to_owned) != own;
         let text = found.get(2).map(|text| without_tags(text.as_str())).unwrap_or_default();
         let start = found.get(0)?.start();
-        (is_page && is_elsewhere).then(|| Some(Link { start, key: canonical_key(&address)?, text })).flatten()
+        (is_page && is_elsewhere)
+            .then(|| Some(SourceLink { start, key: canonical_key(&address)?, text }))
+            .flatten()
     };
     LINK.captures_iter(content).filter_map(link).collect()
 }
 
 /// Whether the words in front of a link, or those of the link, say that the text is from there.
-fn is_whence(content: &str, link: &Link) -> bool {
+fn is_whence(content: &str, link: &SourceLink) -> bool {
     let before = fold(&without_tags(&content[..link.start])).replace('’', "'");
     let start = before.char_indices().rev().nth(BEFORE_CHARS_MAX).map_or(0, |(at, _)| at);
     let own = fold(&link.text).replace('’', "'");

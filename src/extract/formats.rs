@@ -8,7 +8,7 @@ use super::{ExtractError, feed, icalendar, json_feed, looks_like_page, sitemap, 
 use crate::model::feed::RawFeed;
 
 /// A decoded document.
-pub(super) struct Candidate<'a> {
+pub(super) struct DecodedDocument<'a> {
     pub(super) text: &'a str,
     /// The base address of relative links.
     pub(super) url: Option<&'a Url>,
@@ -16,47 +16,47 @@ pub(super) struct Candidate<'a> {
 }
 
 /// Reads a document if it is of a format; `None` if it is not.
-pub(super) type FormatReader = fn(&Candidate) -> Option<Result<RawFeed, ExtractError>>;
+pub(super) type FormatReader = fn(&DecodedDocument) -> Option<Result<RawFeed, ExtractError>>;
 
 /// All formats, in the order in which they are tried: what is recognised by its first characters, then what may be inside of something
 /// else, then pages, and what is left is read as XML.
 pub(super) const READERS: [FormatReader; 8] =
     [calendar, posts, json_document, news_sitemap, inner_feed, channel, web_page, xml_feed];
 
-fn calendar(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn calendar(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     icalendar::is_calendar(of.text).then(|| Ok(icalendar::read_calendar(of.text, of.rules.now)))
 }
 
-fn posts(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn posts(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let read = || wordpress::read_posts(of.text, of.url).ok_or(ExtractError::JsonList);
     of.text.trim_start().starts_with('[').then(read)
 }
 
-fn json_document(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn json_document(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let read = || json_feed::read_json_feed(of.text, of.url).map_err(ExtractError::Json);
     of.text.trim_start().starts_with('{').then(read)
 }
 
-fn news_sitemap(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn news_sitemap(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let read = || sitemap::read_news(of.text, of.url.cloned()).ok_or(ExtractError::Sitemap);
     sitemap::is_sitemap(of.text.trim_start()).then(read)
 }
 
-fn inner_feed(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn inner_feed(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     feed_inside(of.text, of.url, of.rules).map(Ok)
 }
 
-fn channel(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn channel(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let is_channel = looks_like_page(of.text) && telegram::is_channel(of.text);
     is_channel.then(|| Ok(telegram::read_channel(of.text, of.url)))
 }
 
-fn web_page(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn web_page(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let endpoints = || Page::parse(of.text, of.url).endpoints();
     looks_like_page(of.text).then(|| Err(ExtractError::WebPage { endpoints: endpoints() }))
 }
 
-fn xml_feed(of: &Candidate) -> Option<Result<RawFeed, ExtractError>> {
+fn xml_feed(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     feed::read_feed(of.text, of.url.cloned(), of.rules).map(Ok)
 }
 

@@ -34,7 +34,7 @@ use url::Url;
 
 use self::charset::Decoded;
 use self::elements::TEXT_ELEMENTS;
-use self::formats::Candidate;
+use self::formats::DecodedDocument;
 use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
 use self::page::{ItemPage, Page};
@@ -258,8 +258,8 @@ fn read_feed_unguarded(document: Document, rules: DateRules) -> Result<RawFeed, 
     if text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
-    let candidate = Candidate { text, url: document.url, rules };
-    let read = formats::READERS.iter().find_map(|reader| reader(&candidate));
+    let decoded_text = DecodedDocument { text, url: document.url, rules };
+    let read = formats::READERS.iter().find_map(|reader| reader(&decoded_text));
     let mut feed = read.unwrap_or(Err(ExtractError::Unknown))?;
     feed.problems.splice(0..0, decoded.problem);
     Ok(feed)
