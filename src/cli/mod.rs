@@ -106,7 +106,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// `courant check`.
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
-    app::transport(&config.mail)?;
+    app::transport(&config.mail).map_err(|error| Usage(format!("{}: {error:#}", path.display())))?;
     for note in config.mail.transport.notes() {
         println!("{note}");
     }
