@@ -51,6 +51,17 @@ pub struct Smtp {
     pool: Arc<SmtpPool>,
 }
 
+/// What became of a message that a server answered so.
+fn refused_attempt(
+    at: usize,
+    command: SmtpCommand,
+    fault: &SmtpFault,
+    parties: &Parties<'_>,
+) -> Box<SendAttempt> {
+    let is_named = matches!(command, SmtpCommand::Rcpt | SmtpCommand::Data);
+    Box::new(SendAttempt { is_named, ..SendAttempt::by(Some(at), Err(judged(command, fault, parties))) })
+}
+
 impl Smtp {
     /// # Errors
     /// When an address, a certificate or the login is unusable.
@@ -184,13 +195,7 @@ impl Smtp {
     ) -> Result<(Idle, bool), Box<SendAttempt>> {
         let (mut is_fresh, mut slower) = (is_fresh, PAUSES.iter());
         let failed = |at: Option<usize>, error| Box::new(SendAttempt::by(at, Err(error)));
-        let answered = |at: usize, command: SmtpCommand, fault: &SmtpFault| {
-            let is_named = matches!(command, SmtpCommand::Rcpt | SmtpCommand::Data);
-            Box::new(SendAttempt {
-                is_named,
-                ..SendAttempt::by(Some(at), Err(judged(command, fault, parties)))
-            })
-        };
+        let answered = |at, command, fault: &SmtpFault| refused_attempt(at, command, fault, parties);
         let mut last = failed(None, DeliverError::Unavailable("no mail server can be reached now".into()));
         // Each server once, and once more for a kept connection that was closed in the meantime.
         let mut tries = 2 * self.servers.len() + 1;
@@ -228,9 +233,10 @@ impl Smtp {
                 }
                 // The reused connection was closed without taking anything of this message; a new one is opened.
                 Err(_) if was_kept => is_fresh = true,
-                // One connection too many, and the server says so late.
+                // One connection too many, and the server says so late. There are fewer each time, until this one is alone.
                 Err((_, fault)) if self.reduce_connections(at, &fault) => {
                     last = answered(at, SmtpCommand::Connect, &fault);
+                    tries += 1;
                 }
                 Err((command, fault)) => return Err(answered(at, command, &fault)),
             }
