@@ -187,6 +187,16 @@ impl Counter {
         });
     }
 
+    /// The number of texts that each bucket is in. One in several fields counts as often.
+    fn documents(&mut self, folded: &[String]) -> Vec<u32> {
+        let mut documents = vec![0u32; BUCKETS];
+        for text in folded {
+            self.count(text);
+            self.fields.iter().flatten().for_each(|(bucket, _)| documents[*bucket as usize] += 1);
+        }
+        documents
+    }
+
     /// The buckets of a text weighted by rarity; those of each field are normalized to its weight.
     fn features(&mut self, folded: &str, rarity: impl Fn(u32) -> f32) -> Vec<BucketWeight> {
         self.count(folded);
@@ -226,12 +236,7 @@ impl Model {
         }
         let folded: Vec<String> = examples.iter().map(|example| prepared(&example.text)).collect();
         let mut counter = Counter::new();
-        let mut documents = vec![0u32; BUCKETS];
-        for text in &folded {
-            counter.count(text);
-            // A bucket in several lists counts as often.
-            counter.fields.iter().flatten().for_each(|(bucket, _)| documents[*bucket as usize] += 1);
-        }
+        let documents = counter.documents(&folded);
         let total = examples.len() as f32;
         let rarity = |bucket: u32| match documents[bucket as usize] {
             0 => 0.0,

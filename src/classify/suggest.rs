@@ -1,6 +1,6 @@
 //! Proposes keywords for the rules of topics, from entries that a person labelled.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::rules::words;
 use crate::model::topic::LabelledEntry;
@@ -87,39 +87,22 @@ fn is_phrase(words: &[&str]) -> bool {
 /// Adds prefixes that several words share.
 fn with_prefixes(mut places: Places) -> Places {
     let words: Vec<&String> = places.keys().filter(|phrase| !phrase.contains(' ')).collect();
-    let mut prefixes: HashMap<String, HashSet<usize>> = HashMap::new();
+    let mut stems: BTreeSet<&str> = BTreeSet::new();
     for word in &words {
-        let ends = word.char_indices().map(|(at, _)| at).chain([word.len()]);
-        for end in ends.skip(STEM_CHARS_MIN) {
-            if word[end..].chars().count() <= ENDING_CHARS_MAX {
-                let numbers = places[*word].iter().copied();
-                prefixes.entry(format!("{}*", &word[..end])).or_default().extend(numbers);
-            }
-        }
+        let ends = word.char_indices().map(|(at, _)| at).chain([word.len()]).skip(STEM_CHARS_MIN);
+        stems.extend(
+            ends.filter(|end| word[*end..].chars().count() <= ENDING_CHARS_MAX).map(|end| &word[..end]),
+        );
     }
-    let is_shared = |prefix: &str| {
-        let stem = prefix.trim_end_matches('*');
-        let start = words.partition_point(|word| word.as_str() < stem);
-        words[start..].iter().take_while(|word| word.starts_with(stem)).nth(1).is_some()
-    };
     // A prefix matches all words that begin with it, also those with a long ending.
-    let whole = |prefix: &str| {
-        let stem = prefix.trim_end_matches('*');
+    let found = stems.into_iter().filter_map(|stem| {
         let start = words.partition_point(|word| word.as_str() < stem);
-        let theirs = words[start..].iter().take_while(|word| word.starts_with(stem));
-        let mut numbers: Vec<usize> = theirs.flat_map(|word| places[*word].iter().copied()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    };
-    let found: Vec<(String, Vec<usize>)> = prefixes
-        .into_keys()
-        .filter(|prefix| is_shared(prefix))
-        .map(|prefix| {
-            let numbers = whole(&prefix);
-            (prefix, numbers)
-        })
-        .collect();
+        let theirs: Vec<_> = words[start..].iter().take_while(|word| word.starts_with(stem)).collect();
+        let numbers: BTreeSet<usize> =
+            theirs.iter().flat_map(|word| places[**word].iter().copied()).collect();
+        (theirs.len() > 1).then(|| (format!("{stem}*"), numbers.into_iter().collect()))
+    });
+    let found: Vec<(String, Vec<usize>)> = found.collect();
     places.extend(found);
     places
 }
@@ -137,19 +120,16 @@ fn best(places: Places, is_own: &[bool], is_missed: &[bool]) -> Vec<Suggestion> 
         .collect();
     let mut missed: HashSet<usize> = (0..is_missed.len()).filter(|number| is_missed[*number]).collect();
     let mut chosen = Vec::new();
-    while chosen.len() < SUGGESTIONS_MAX && !missed.is_empty() {
-        let new = |numbers: &[usize]| numbers.iter().filter(|number| missed.contains(number)).count();
+    while chosen.len() < SUGGESTIONS_MAX {
         // Whole words before prefixes, longer words before shorter: what is more specific is wrong less often.
         let rank = |(suggestion, numbers): &(Suggestion, Vec<usize>)| {
-            let new = new(numbers);
+            let new = numbers.iter().filter(|number| missed.contains(number)).count();
             let net = new as i64 - 2 * suggestion.without as i64;
             (net, !suggestion.keyword.ends_with('*'), suggestion.keyword.chars().count())
         };
-        let Some(at) = (0..candidates.len()).max_by_key(|at| rank(&candidates[*at])) else { break };
+        let ranked = candidates.iter().map(rank).enumerate().max_by_key(|(_, rank)| *rank);
+        let Some((at, _)) = ranked.filter(|(_, (net, ..))| *net > 0) else { break };
         let (suggestion, numbers) = candidates.swap_remove(at);
-        if new(&numbers) == 0 || rank(&(suggestion.clone(), numbers.clone())).0 <= 0 {
-            break;
-        }
         missed.retain(|number| !numbers.contains(number));
         chosen.push(suggestion);
     }

@@ -3,6 +3,10 @@
 
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+use crate::model::keys::EntryKey;
 use crate::model::sketch::hash;
 use crate::support::text::fold_into;
 
@@ -141,6 +145,42 @@ impl GramCounts {
             counts.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
         (counts.len() == KINDS)
             .then(|| GramCounts { texts: u32::from_le_bytes(*texts).min(u32::from(u16::MAX)), counts })
+    }
+}
+
+/// The groups of letters of entries that were compared: the same ones are neighbours of many. About a kilobyte each.
+#[derive(Debug, Default)]
+pub struct GramCache(HashMap<EntryKey, Grams>);
+
+impl GramCache {
+    /// Entries that are held at most.
+    const ENTRIES_MAX: usize = 4_000;
+
+    /// The cosine of a text with each of some entries; `grams` reads those of an entry that is not held.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn likeness<E>(
+        &mut self,
+        counts: &GramCounts,
+        own: &Grams,
+        entries: &[EntryKey],
+        mut grams: impl FnMut(EntryKey) -> Result<Grams, E>,
+    ) -> Result<Vec<f32>, E> {
+        if self.0.len() + entries.len() > Self::ENTRIES_MAX {
+            self.0.clear();
+        }
+        for entry in entries {
+            if let Entry::Vacant(missing) = self.0.entry(*entry) {
+                missing.insert(grams(*entry)?);
+            }
+        }
+        Ok(counts.likeness(own, entries.iter().map(|entry| &self.0[entry])))
+    }
+
+    /// Records that the text of an entry changed.
+    pub fn forget(&mut self, entry: EntryKey) {
+        self.0.remove(&entry);
     }
 }
 

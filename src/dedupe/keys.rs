@@ -12,7 +12,7 @@ use crate::model::event::EventTime;
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::WordKind;
-use crate::support::text::fold;
+use crate::support::text::{fold, without_tags};
 
 /// Minimum length, in characters, of a title that can identify an entry.
 const TITLE_CHARS_MIN: usize = 12;
@@ -187,15 +187,7 @@ const TEXT_WORDS_MIN: usize = 8;
 
 /// The words of a text, each once, without markup.
 fn words_of(text: &str) -> HashSet<String> {
-    let bare: String = text
-        .split('<')
-        .enumerate()
-        .map(|(at, part)| match part.split_once('>') {
-            Some((_, text)) if at > 0 => format!(" {text}"),
-            _ => part.to_owned(),
-        })
-        .collect();
-    fold(&bare)
+    fold(&without_tags(text))
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.chars().count() >= WORD_CHARS_MIN)
         .map(str::to_owned)
@@ -235,8 +227,7 @@ fn occasions(words: &Words) -> HashSet<(u32, u32)> {
 /// Whether two texts are of other occasions: both say which, and nothing of it is the same. Only the start of a known text is stored.
 fn are_of_other_occasions(text: &str, known: &str) -> bool {
     let known = Words::of(known, DATED_TEXT_WORDS_MAX);
-    let bare = text.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
-    let text = Words::of(&bare.collect::<Vec<_>>().join(" "), known.words.len().max(SHORT_TEXT_WORDS_MAX));
+    let text = Words::of(&without_tags(text), known.words.len().max(SHORT_TEXT_WORDS_MAX));
     let (ours, theirs) = (occasions(&text), occasions(&known));
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
@@ -11,7 +11,7 @@ use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
 use super::feature_table::{DayPosting, FeatureTable, PLACES_MAX, Window};
-use super::grams::{GramCounts, Grams, Opening, TEXT_CHARS_MAX};
+use super::grams::{GramCache, GramCounts, Grams, Opening, TEXT_CHARS_MAX};
 
 /// Entries per generation; two generations are held.
 const GENERATION: usize = 1 << 19;
@@ -19,8 +19,6 @@ const _: () = assert!(2 * GENERATION <= PLACES_MAX);
 
 /// Entries whose beginnings are held: translations follow soon.
 const OPENINGS_MAX: usize = 20_000;
-/// Entries whose groups of letters are held: about a kilobyte each.
-const GRAMS_MAX: usize = 8_000;
 
 /// The fields of a sketch used most, small enough to stay in the processor's cache.
 #[derive(Clone, Copy)]
@@ -101,8 +99,7 @@ pub struct InMemoryIndex {
     openings: VecDeque<(Box<str>, Box<str>)>,
     opened: usize,
     gram_counts: GramCounts,
-    /// The groups of letters of entries that were compared.
-    grams: HashMap<EntryKey, Grams>,
+    grams: GramCache,
     /// Number of entries placed so far; later ones are known by their features only.
     placed: usize,
     /// The entry being placed.
@@ -135,7 +132,7 @@ impl InMemoryIndex {
             openings: VecDeque::new(),
             opened: 0,
             gram_counts: GramCounts::default(),
-            grams: HashMap::new(),
+            grams: GramCache::default(),
             placed: 0,
             at: 0,
         }
@@ -371,18 +368,13 @@ impl EntryIndex for InMemoryIndex {
     }
 
     fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, Infallible> {
-        let opening = |entry: &EntryKey| {
+        let opening = |entry: EntryKey| {
             let (title, text) =
                 self.openings.get(usize::try_from(entry.0).ok()?.checked_sub(self.opened)?)?;
             Some(Opening { title, text })
         };
-        if self.grams.len() + entries.len() > GRAMS_MAX {
-            self.grams.clear();
-        }
-        for entry in entries {
-            self.grams.entry(*entry).or_insert_with(|| opening(entry).map(Grams::of).unwrap_or_default());
-        }
-        Ok(self.gram_counts.likeness(own, entries.iter().map(|entry| &self.grams[entry])))
+        let grams = |entry| Ok(opening(entry).map(Grams::of).unwrap_or_default());
+        self.grams.likeness(&self.gram_counts, own, entries, grams)
     }
 
     fn count_grams(&mut self, own: &Grams) -> Result<(), Infallible> {

@@ -7,7 +7,7 @@ use regex::Regex;
 use url::Url;
 
 use crate::model::address::canonical_key;
-use crate::support::text::fold;
+use crate::support::text::{fold, without_tags};
 
 /// Longer texts, in bytes of mark-up and in words, are stories of their own.
 const CONTENT_BYTES_MAX: usize = 2_500;
@@ -67,8 +67,11 @@ const WHENCE: [&str; 44] = [
 ];
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?is)<a\s[^>]*?href\s*=\s*["']([^"']+)["'][^>]*>(.*?)</a>|(https?://[^\s<>"'”»)\]]+)"#)
-        .expect("a pattern")
+    // Addresses in other tags are of pictures.
+    Regex::new(
+        r#"(?is)<a\s[^>]*?href\s*=\s*["']([^"']+)["'][^>]*>(.*?)</a>|<[^>]*>|(https?://[^\s<>"'”»)\]]+)"#,
+    )
+    .expect("a pattern")
 });
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"“([^”]{12,200})”|«([^»]{12,200})»|„([^“”]{12,200})[“”]|"([^"<>]{12,200})""#)
@@ -139,16 +142,6 @@ fn words(text: &str) -> usize {
     text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
 }
 
-fn without_tags(html: &str) -> String {
-    let mut parts = html.split('<');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out.push(' ');
-        out.push_str(part.split_once('>').map_or("", |(_, text)| text));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +166,10 @@ mod tests {
             ),
             (
                 "<p>“Open budgets show slow progress”, says <a href=\"https://oecd.example/news/1\">OECD</a>.</p>",
+                true,
+            ),
+            (
+                "<p><img src=\"https://cdn.example/a.jpg\">“Open budgets show slow progress”, says <a href=\"https://oecd.example/news/1\">OECD</a>.</p>",
                 true,
             ),
             // One of several, the site, its own pages, a mention.

@@ -361,23 +361,39 @@ fn secrets_of(address: &str) -> Vec<String> {
     parts.filter(is_secret).map(str::to_ascii_lowercase).collect()
 }
 
+/// A link of a mail, and what it is for.
+struct MailLink<'a> {
+    anchor: ElementRef<'a>,
+    href: &'a str,
+    /// To the mail as a page.
+    is_browser: bool,
+    /// By which one recipient leaves, or chooses.
+    is_way_out: bool,
+}
+
+impl<'a> MailLink<'a> {
+    fn of(anchor: ElementRef<'a>, leave: &[String]) -> MailLink<'a> {
+        let href = anchor.attr("href").unwrap_or_default().trim();
+        let (lower, words) = (href.to_ascii_lowercase(), fold(&text_of(anchor)));
+        let is_short = words.chars().count() <= LINK_CHARS_MAX;
+        let is_way_out = is_short && has(&words, PERSONAL_WORDS)
+            || has(&lower, PERSONAL_ADDRESSES)
+            || lower.ends_with("/preferences")
+            || leave.iter().any(|own| own == href);
+        MailLink { anchor, href, is_browser: is_short && has(&words, BROWSER_WORDS), is_way_out }
+    }
+}
+
 /// HTML without what is for one recipient, and the address where all may read it, if the mail names one.
 fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Option<String>) {
     let mut page = Html::parse_document(&bound_markup(html));
     let mut marks = marks_of(recipients);
-    let is_way_out = |words: &str, href: &str| {
-        let lower = href.to_ascii_lowercase();
-        words.chars().count() <= LINK_CHARS_MAX && has(words, PERSONAL_WORDS)
-            || has(&lower, PERSONAL_ADDRESSES)
-            || lower.ends_with("/preferences")
-            || leave.iter().any(|own| own == href)
-    };
     let links = selector("a[href]");
-    let ways_out = page.select(&links).filter_map(|anchor| {
-        let href = anchor.attr("href").unwrap_or_default().trim();
-        is_way_out(&fold(&text_of(anchor)), href).then(|| href.to_owned())
-    });
-    marks.extend(ways_out.chain(leave.iter().cloned()).flat_map(|address| secrets_of(&address)));
+    let anchors: Vec<MailLink> = page.select(&links).map(|anchor| MailLink::of(anchor, leave)).collect();
+    let ways_out = anchors.iter().filter(|link| link.is_way_out).map(|link| link.href);
+    let secrets: Vec<String> =
+        ways_out.chain(leave.iter().map(String::as_str)).flat_map(secrets_of).collect();
+    marks.extend(secrets);
     let body = selector("body");
     let chars = page.select(&body).next().map_or(0, |body| text_of(body).chars().count());
     let (mut gone, mut bare, mut link) = (Vec::new(), Vec::new(), None);
@@ -390,18 +406,13 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
         gone.push(element.id());
     }
     let mut blocks = LinkBlocks { chars_of_mail: chars, judged: HashMap::new() };
-    for anchor in page.select(&links) {
-        let href = anchor.attr("href").unwrap_or_default().trim();
-        let lower = href.to_ascii_lowercase();
-        let words = fold(&text_of(anchor));
-        let is_short = words.chars().count() <= LINK_CHARS_MAX;
-        let is_browser = is_short && has(&words, BROWSER_WORDS);
+    for MailLink { anchor, href, is_browser, is_way_out } in anchors {
         if is_browser && link.is_none() {
             link = shared(href, &marks);
         }
-        if is_browser || is_way_out(&words, href) {
+        if is_browser || is_way_out {
             gone.push(blocks.around(anchor));
-        } else if is_personal(&lower, &marks) {
+        } else if is_personal(&href.to_ascii_lowercase(), &marks) {
             bare.push(anchor.id());
         }
     }

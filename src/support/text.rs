@@ -266,6 +266,17 @@ pub fn fold(text: &str) -> String {
     out
 }
 
+/// The text of HTML, roughly: each tag is a space, and references stay. For counting and comparing words, where a parser costs too much.
+pub fn without_tags(html: &str) -> String {
+    let mut parts = html.split('<');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push(' ');
+        out.push_str(part.split_once('>').map_or(part, |(_, text)| text));
+    }
+    out
+}
+
 /// Appends folded text.
 pub fn fold_into(out: &mut String, text: &str) {
     let mut rest = text;

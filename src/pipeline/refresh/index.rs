@@ -1,12 +1,11 @@
 //! The store as an `EntryIndex` for placing new entries.
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use crate::dedupe::entry_index::{
     DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
-use crate::dedupe::grams::{GramCounts, Grams, Opening};
+use crate::dedupe::grams::{GramCache, GramCounts, Grams, Opening};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
@@ -21,8 +20,6 @@ const MEMBERS_MAX: usize = 12;
 /// Capacity for known entries and for stories remembered between units: a few megabytes each.
 const KNOWN_MAX: usize = 4_000;
 const STORIES_MAX: usize = 100_000;
-/// About a kilobyte each.
-const GRAMS_MAX: usize = 4_000;
 
 /// Look-ups of one unit of work, reused by the next if nothing is written in between.
 #[derive(Default)]
@@ -32,8 +29,7 @@ pub struct LookupCache {
     stories: HashMap<EntryKey, Option<StoryKey>>,
     /// Entries that were compared: the same ones are neighbours of many.
     known: HashMap<EntryKey, Option<KnownEntry>>,
-    /// The groups of letters of entries that were compared.
-    grams: HashMap<EntryKey, Grams>,
+    grams: GramCache,
 }
 
 /// The index of the store within one unit of work.
@@ -113,7 +109,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     /// Records that the sketch of an entry changed.
     pub fn forget_sketch(&mut self, entry: EntryKey) {
         self.memory.known.remove(&entry);
-        self.memory.grams.remove(&entry);
+        self.memory.grams.forget(entry);
     }
 
     /// Drops all look-ups, after stories were merged.
@@ -245,19 +241,12 @@ impl EntryIndex for StoreIndex<'_, '_> {
     }
 
     fn likeness(&mut self, own: &Grams, entries: &[EntryKey]) -> Result<Vec<f32>, StoreError> {
-        let grams = &mut self.memory.grams;
-        if grams.len() + entries.len() > GRAMS_MAX {
-            grams.clear();
-        }
-        for entry in entries {
-            if let Entry::Vacant(missing) = grams.entry(*entry) {
-                let (title, text) = self.unit.intake().opening(*entry)?;
-                missing.insert(Grams::of(Opening { title: &title, text: &text }));
-            }
-        }
         self.load_gram_counts()?;
-        let counts = self.gram_counts.get_or_insert_default();
-        Ok(counts.likeness(own, entries.iter().map(|entry| &self.memory.grams[entry])))
+        let (unit, counts) = (self.unit, self.gram_counts.get_or_insert_default());
+        self.memory.grams.likeness(counts, own, entries, |entry| {
+            let (title, text) = unit.intake().opening(entry)?;
+            Ok(Grams::of(Opening { title: &title, text: &text }))
+        })
     }
 
     fn count_grams(&mut self, own: &Grams) -> Result<(), StoreError> {

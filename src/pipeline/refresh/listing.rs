@@ -113,22 +113,11 @@ impl Refresher {
             return Ok((keep(memory, reading), fetched));
         }
         let item = select.map(|select| select.item).unwrap_or_default();
-        if mined.feed.entries.is_empty()
-            && known.addresses.len() >= LISTED_MIN
-            && !has_container(&fetched, &item)
-        {
-            return Err(ReadError::NoFeed(
-                "nothing that it listed is left on the page, and there is nothing else on it that could be an entry: it may be an error page, or an empty one".into(),
-            ));
-        }
-        if mined.feed.entries.is_empty() || has_container(&fetched, &item) {
-            let mut listing = keep(memory, reading);
-            listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
-            return Ok((listing, fetched));
-        }
-        Err(ReadError::NoFeed(format!(
-            "the container of the entries is gone: \"{item}\" finds nothing, and nothing on the page is known to us; it was redesigned, ask `courant probe` for new selectors"
-        )))
+        let has_listed = known.addresses.len() >= LISTED_MIN;
+        check_emptiness(&fetched, &item, mined.feed.entries.is_empty(), has_listed)?;
+        let mut listing = keep(memory, reading);
+        listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
+        Ok((listing, fetched))
     }
 
     /// How to read the page with selectors, or, without, among the entries that are known of it.
@@ -167,6 +156,21 @@ fn has_container(fetched: &Fetched, item: &str) -> bool {
 
 fn dated(feed: &RawFeed) -> usize {
     feed.entries.iter().filter(|entry| entry.published.is_some() || entry.event.is_some()).count()
+}
+
+/// Whether a page on which selectors find nothing is just empty: its container is still there, or nothing was ever listed and nothing
+/// could be. Otherwise it is another page now.
+fn check_emptiness(page: &Fetched, item: &str, is_bare: bool, has_listed: bool) -> Result<(), ReadError> {
+    if has_container(page, item) || is_bare && !has_listed {
+        return Ok(());
+    }
+    Err(ReadError::NoFeed(if is_bare {
+        "nothing that it listed is left on the page, and there is nothing else on it that could be an entry: it may be an error page, or an empty one".into()
+    } else {
+        format!(
+            "the container of the entries is gone: \"{item}\" finds nothing, and nothing on the page is known to us; it was redesigned, ask `courant probe` for new selectors"
+        )
+    }))
 }
 
 /// A page that listed so many entries does not just happen to have none.
