@@ -332,6 +332,52 @@ pub fn is_date_only(text: &str) -> bool {
     is_all_dates(&tokens(&folded(text)))
 }
 
+/// What parts a date from the author or the topic on one line: "3 days ago · Council".
+const LINE_PARTS: [char; 4] = ['·', '|', '•', '—'];
+
+/// The day that one part of a line gives in relation to today, and nothing else.
+pub(super) fn line_from_today(line: &str, now: Timestamp) -> Option<Date> {
+    line.split(LINE_PARTS).find_map(|part| day_from_today(part, now))
+}
+
+/// Whether a text says nothing but how long ago something was: "il y a 2 heures".
+pub(super) fn is_relative_only(text: &str) -> bool {
+    day_from_today(text, Timestamp::UNIX_EPOCH).is_some()
+}
+
+/// The year and the month that the heading of a group consists of: "Décembre 2025".
+pub(super) fn month_of_heading(text: &str) -> Option<(i16, i8)> {
+    let folded = folded(text);
+    let tokens = tokens(&folded);
+    let mut months = (0..tokens.len()).filter_map(|at| CALENDAR.months.at_start(&tokens[at..]));
+    let month = months.next()?.0;
+    let year = year_of_heading(text)?;
+    (months.next().is_none() && tokens.iter().filter(|token| token.is_number()).count() == 1)
+        .then_some((year, month))
+}
+
+/// A day of a month that is named elsewhere, and whether something says that it is one: "18/12", "jeudi 18"; not "18".
+pub(super) fn day_of_month(text: &str, (year, month): (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
+    let folded = folded(text);
+    let tokens = tokens(&folded);
+    let number = |token: &TextToken| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
+    let date = |day: i8| Date::new(year, month, day).ok();
+    let weekday = CALENDAR.weekdays.at_start(&tokens);
+    match &tokens[weekday.map_or(0, |found| found.1)..] {
+        [first, sign, second] if sign.is_separator() => {
+            let (day, of) = if order == DateOrder::Mdy { (second, first) } else { (first, second) };
+            date(number(day)?).filter(|_| number(of) == Some(month)).map(|date| (date, true))
+        }
+        [day] => {
+            let date = date(number(day)?)?;
+            let is_that_weekday =
+                weekday.is_none_or(|(weekday, _)| weekday == date.weekday().to_monday_one_offset());
+            is_that_weekday.then_some((date, weekday.is_some()))
+        }
+        _ => None,
+    }
+}
+
 /// The day that a text gives in relation to today; nothing else may stand in it.
 pub fn day_from_today(text: &str, now: Timestamp) -> Option<Date> {
     relative_day(&tokens(&folded(text)), now).map(|found| found.0)

@@ -15,9 +15,11 @@ use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateContext, DateRules, StatedDates, day_without_year, is_date_only, midnight, year_of_heading,
+    DateContext, DateRules, StatedDates, day_of_month, day_without_year, is_date_only, midnight,
+    month_of_heading, year_of_heading,
 };
 use crate::model::feed::{Link, RawEntry, RawText};
+use crate::model::source::DateOrder;
 
 /// Maximum number of elements next to a link that may belong to its card.
 const NEIGHBOURS_MAX: usize = 5;
@@ -101,7 +103,7 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
         !owners.contains_key(&element.id())
             && !matches!(element.value().name(), "script" | "style" | "nav" | "footer" | "form")
     };
-    let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
+    let strict = DateRules::strict(DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
         let text = text_of(element);
         text.chars().count() <= DATE_CHARS_MAX
@@ -178,7 +180,7 @@ impl<'a> Card<'a> {
         if day_in_address(&self.href).is_some() || self.day_without_year().is_some() {
             return true;
         }
-        let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
+        let rules = DateRules::strict(DateOrder::Dmy);
         self.elements().any(|element| element.value().name() == "time") || {
             let dates = self.dates(rules);
             dates.published().is_some() || dates.event().is_some()
@@ -224,22 +226,42 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// The year in the heading of the card's group.
-    fn year_above(&self) -> Option<i16> {
+    /// What the heading of the card's group says.
+    fn said_above<T>(&self, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let headings = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
         std::iter::once(self.record).chain(headings).find_map(|element| {
             let before = element.prev_siblings().filter_map(ElementRef::wrap).take(SIBLINGS_OF_YEAR);
             before
                 .filter(|sibling| sibling.descendants().take(12).count() < 12)
                 .map(text_of)
-                .find_map(|text| year_of_heading(&text))
+                .find_map(|text| read(&text))
         })
+    }
+
+    /// The day of a month in front of the title, or anywhere if something says that it is a day; whether something does.
+    fn day_in_month(&self, month: (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
+        let texts: Vec<String> = self
+            .elements()
+            .filter(|element| element.children().all(|child| child.value().is_text()))
+            .map(text_of)
+            .filter(|text| !text.is_empty())
+            .collect();
+        let days: Vec<Option<(Date, bool)>> =
+            texts.iter().map(|text| day_of_month(text, month, order)).collect();
+        let said = days.iter().flatten().find(|(_, is_said)| *is_said);
+        said.copied().or_else(|| days.first().copied().flatten())
     }
 
     /// The element of the date, if it has one.
     pub(super) fn date_element(&self) -> Option<ElementRef<'a>> {
-        let rules = DateRules::strict(crate::model::source::DateOrder::Dmy);
+        let rules = DateRules::strict(DateOrder::Dmy);
         self.dates(rules).element()
+    }
+
+    /// Whether its date is one that its title names.
+    fn is_dated_by_title(&self, title: &str, rules: DateRules, is_agenda: bool) -> bool {
+        let dates = VisibleDates::of(self.parts(), rules, is_agenda || is_among_events(self.record));
+        dates.element().map(text_of).is_some_and(|text| !title.is_empty() && text.contains(title))
     }
 
     /// Where its date stands, as a note.
@@ -301,7 +323,7 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
     let addresses: Vec<&str> = cards.iter().map(|card| card.href.as_str()).collect();
     for (at, month, day) in &open {
         let in_address = || year_in_address(addresses[*at], &addresses, (*month, *day), now);
-        let year = cards[*at].year_above().or_else(in_address);
+        let year = cards[*at].said_above(year_of_heading).or_else(in_address);
         entries[*at].published = year.and_then(|year| in_year(year, *month, *day));
     }
     let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
@@ -325,11 +347,46 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
     }
 }
 
+/// Completes days of which only the heading of their group gives month and year: "Décembre 2025" above "18/12", "jeudi 18" or, if
+/// they run one way, "18".
+fn give_months(entries: &mut [RawEntry], cards: &[&Card], order: DateOrder) {
+    let open = (0..entries.len()).filter(|at| entries[*at].published.is_none());
+    let grouped = open.filter_map(|at| Some((at, cards[at].said_above(month_of_heading)?)));
+    let days: Option<Vec<(usize, (Date, bool))>> =
+        grouped.map(|(at, month)| Some((at, cards[at].day_in_month(month, order)?))).collect();
+    let Some(days) = days else { return };
+    let runs = |fits: fn(&Date, &Date) -> bool| days.windows(2).all(|two| fits(&two[0].1.0, &two[1].1.0));
+    let is_run = days.len() > 1 && (runs(|a, b| a >= b) || runs(|a, b| a <= b));
+    for (at, (day, is_said)) in days {
+        if is_said || is_run {
+            entries[at].published = midnight(day);
+            entries[at].notes.push("its month comes from the heading above it".into());
+        }
+    }
+}
+
+/// Takes back dates that are a part of a title: where only some titles name a day, it is that of what they tell of. A day to come
+/// is that of an event.
+fn take_back_days_of_titles(entries: &mut [RawEntry], titled: &[bool], now: Option<Timestamp>) {
+    let is_custom = titled.iter().filter(|is_titled| **is_titled).count() * 2 > titled.len();
+    let latest = now.map(|now| now + AHEAD);
+    for (entry, _) in entries.iter_mut().zip(titled).filter(|(_, is_titled)| **is_titled) {
+        let day = entry.published.map(day_of);
+        let is_to_come = entry.published.zip(latest).is_some_and(|(at, latest)| at > latest);
+        if is_to_come || !is_custom {
+            entry.published = None;
+            entry.event = entry.event.take().or(day.filter(|_| is_to_come).map(day_event));
+            entry.notes.retain(|note| !note.starts_with("its date comes from"));
+        }
+    }
+}
+
 /// Gives entries that show no date of their own the one that stands around them, or in their address; on a calendar, it is the day
 /// of an event.
 fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules, is_agenda: bool) {
     let undated: Vec<bool> = entries.iter().map(|entry| entry.published.is_none()).collect();
     let is_event = |card: &Card| is_agenda || is_among_events(card.record);
+    give_months(entries, cards, rules.order);
     give_years(entries, cards, rules.now);
     give_dates_beside(entries, cards, rules);
     let latest = rules.now.map(|now| now + AHEAD);
@@ -379,7 +436,7 @@ fn give_dates_beside(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
 
 /// "Congress, Local governance - 14/10/2022": labels and a date, not a sentence.
 pub(super) fn is_byline(text: &str) -> bool {
-    let strict = DateRules::strict(crate::model::source::DateOrder::Dmy);
+    let strict = DateRules::strict(DateOrder::Dmy);
     text.chars().count() <= 100
         && !text.ends_with(['.', '…', '!', '?'])
         && StatedDates::of(text, strict, DateContext::Text).published.is_some()
@@ -423,6 +480,12 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
     };
     let (mut entries, kept): (Vec<RawEntry>, Vec<&Card>) =
         cards.iter().zip(titles(cards)).filter_map(|(card, title)| Some((entry(card, title)?, card))).unzip();
+    let titled = entries.iter().zip(&kept).map(|(entry, card)| {
+        let title = entry.title.as_ref().map_or("", |title| title.value.as_str());
+        card.is_dated_by_title(title, rules, is_agenda)
+    });
+    let titled: Vec<bool> = titled.collect();
+    take_back_days_of_titles(&mut entries, &titled, rules.now);
     give_dates_around(&mut entries, &kept, rules, is_agenda);
     without_common_parts(&mut entries);
     entries

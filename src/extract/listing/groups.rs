@@ -6,7 +6,7 @@ use ego_tree::NodeId;
 
 use super::cards;
 use super::links::{Anchor, LinkGroup, LinkScope, anchors};
-use super::records::main_links;
+use super::records::{main_links, with_own_keys};
 use super::title::titles;
 use crate::extract::page::Page;
 use crate::extract::words;
@@ -29,7 +29,7 @@ pub(super) struct Listings<'a> {
 
 /// The listings of a page, by how much they look like news.
 pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
-    let all = merge_by_address(main_links(anchors(page, reach)));
+    let all = merge_by_address(with_own_keys(main_links(anchors(page, reach))));
     let scores: Vec<f64> = all.iter().map(score).collect();
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));

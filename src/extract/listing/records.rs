@@ -1,5 +1,5 @@
-//! Links that only belong to a record of another link: a file beside the page that it is about, a call to read on, a topic or an
-//! author.
+//! Which record a link belongs to: links that stand beside the main one of their record (a file, a call to read on, a topic, an
+//! author), and records that share one address.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,11 +7,21 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 
 use super::links::{Anchor, is_call, is_file_label, is_file_path};
+use crate::extract::elements::is_heading;
+use crate::extract::page::text_of;
+use crate::extract::prose_date::{DateContext, DateRules, StatedDates, is_date_only};
+use crate::model::source::DateOrder;
 
 /// Number of elements around a link among which its record is looked for.
 const AROUND_MAX: usize = 6;
 /// An element with more links is no record.
 const LINKS_MAX: usize = 12;
+/// Number of elements around a link among which the records that share its address are looked for.
+const SHARED_AROUND_MAX: usize = 12;
+/// Fewer records of one address need dates to be told from the columns of one record.
+const UNDATED_MIN: usize = 3;
+/// A text within a record that may be its date, in characters.
+const DATE_CHARS_MAX: usize = 60;
 
 /// The links without those that stand beside the main one of their record: a row, a list item, a card among others like it.
 pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
@@ -82,4 +92,116 @@ fn is_record(element: ElementRef) -> bool {
     };
     let mut siblings = element.next_siblings().chain(element.prev_siblings()).filter_map(ElementRef::wrap);
     matches!(name, "li" | "tr" | "article" | "dd") || name == "div" && siblings.any(is_alike)
+}
+
+/// Gives links to one address keys of their own where they are in several records, each about something else: all news of a
+/// small site may lead to its one page of news.
+pub(super) fn with_own_keys(mut anchors: Vec<Anchor>) -> Vec<Anchor> {
+    let mut by_key: HashMap<&str, Vec<usize>> = HashMap::new();
+    anchors.iter().enumerate().for_each(|(at, anchor)| by_key.entry(&anchor.key).or_default().push(at));
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for links in by_key.into_values().filter(|links| links.len() > 1) {
+        let places: Vec<(usize, ElementRef)> =
+            links.into_iter().map(|at| (at, anchors[at].element)).collect();
+        let parts = records_among(&places, 0);
+        found.extend(
+            parts.iter().enumerate().flat_map(|(number, part)| part.iter().map(move |at| (*at, number))),
+        );
+    }
+    for (at, number) in found.into_iter().filter(|(_, number)| *number > 0) {
+        anchors[at].key.push_str(&format!("#{number}"));
+    }
+    anchors
+}
+
+/// The links of each record, among links to one address; links outside of such records stay together.
+fn records_among(links: &[(usize, ElementRef)], depth: usize) -> Vec<Vec<usize>> {
+    let whole = || vec![links.iter().map(|(at, _)| *at).collect()];
+    let Some(children) = (depth < SHARED_AROUND_MAX).then(|| children_with(links)).flatten() else {
+        return whole();
+    };
+    let children: Vec<(ElementRef, Vec<(usize, ElementRef)>)> = children;
+    let records: Vec<ElementRef> = children.iter().map(|(child, _)| *child).collect();
+    if are_records(&records) {
+        return children.into_iter().map(|(_, own)| own.into_iter().map(|(at, _)| at).collect()).collect();
+    }
+    // One of several parts may hold the records, another a copy of one of them.
+    let parts: Vec<Vec<Vec<usize>>> = children.iter().map(|(_, own)| records_among(own, depth + 1)).collect();
+    let (several, rest): (Vec<_>, Vec<_>) = parts.into_iter().partition(|parts| parts.len() > 1);
+    let rest: Vec<usize> = rest.into_iter().flatten().flatten().collect();
+    match several.is_empty() {
+        true => whole(),
+        false => std::iter::once(rest)
+            .filter(|rest| !rest.is_empty())
+            .chain(several.into_iter().flatten())
+            .collect(),
+    }
+}
+
+/// The children of the lowest element around all links that hold them, in page order. `None` for one link.
+fn children_with<'a>(
+    links: &[(usize, ElementRef<'a>)],
+) -> Option<Vec<(ElementRef<'a>, Vec<(usize, ElementRef<'a>)>)>> {
+    let chains: Vec<Vec<ElementRef>> = links
+        .iter()
+        .map(|(_, link)| {
+            let mut around: Vec<ElementRef> =
+                std::iter::once(*link).chain(link.ancestors().filter_map(ElementRef::wrap)).collect();
+            around.reverse();
+            around
+        })
+        .collect();
+    let shortest = chains.iter().map(Vec::len).min().filter(|_| links.len() > 1)?;
+    let is_shared = |level: &usize| chains.iter().all(|chain| chain[*level].id() == chains[0][*level].id());
+    let level = (0..shortest).take_while(is_shared).count();
+    if chains.iter().any(|chain| chain.len() <= level) {
+        return None;
+    }
+    let mut children: Vec<(ElementRef, Vec<(usize, ElementRef)>)> = Vec::new();
+    for (link, chain) in links.iter().zip(&chains) {
+        match children.iter_mut().find(|(child, _)| child.id() == chain[level].id()) {
+            Some((_, own)) => own.push(*link),
+            None => children.push((chain[level], vec![*link])),
+        }
+    }
+    Some(children)
+}
+
+/// Whether elements are records of their own: alike, each with a subject that no other has, and, if they are few, with a date.
+fn are_records(elements: &[ElementRef]) -> bool {
+    let first = elements[0];
+    let is_alike = |element: &ElementRef| {
+        element.value().name() == first.value().name()
+            && element.value().classes().next() == first.value().classes().next()
+    };
+    let subjects: HashSet<String> = elements.iter().filter_map(|element| subject_of(*element)).collect();
+    let is_dated = elements.iter().all(|element| has_date(*element));
+    elements.len() > 1
+        && elements.iter().all(is_alike)
+        && subjects.len() == elements.len()
+        && (is_dated
+            || elements.len() >= UNDATED_MIN && elements.iter().all(|element| heading_of(*element).is_some()))
+}
+
+fn heading_of(record: ElementRef) -> Option<String> {
+    let headings = record.descendants().filter_map(ElementRef::wrap).filter(|element| is_heading(*element));
+    headings.map(text_of).find(|text| !text.is_empty() && !is_call(text) && !is_date_only(text))
+}
+
+/// The heading of a record, or else the words of its link.
+fn subject_of(record: ElementRef) -> Option<String> {
+    let links =
+        record.descendants().filter_map(ElementRef::wrap).filter(|element| element.value().name() == "a");
+    heading_of(record)
+        .or_else(|| links.map(text_of).find(|text| !text.is_empty() && !is_call(text) && !is_date_only(text)))
+}
+
+fn has_date(record: ElementRef) -> bool {
+    let rules = DateRules::strict(DateOrder::Dmy);
+    record.descendants().filter_map(ElementRef::wrap).any(|element| {
+        let text = text_of(element);
+        element.value().name() == "time"
+            || text.chars().count() <= DATE_CHARS_MAX
+                && StatedDates::of(&text, rules, DateContext::Text) != StatedDates::default()
+    })
 }

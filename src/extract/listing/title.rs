@@ -8,7 +8,7 @@ use super::cards::{Card, is_byline};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
-use crate::extract::prose_date::is_date_only;
+use crate::extract::prose_date::{is_date_only, is_relative_only};
 use crate::extract::words;
 use crate::model::feed::RawEntry;
 use crate::support::text::{fold, one_line};
@@ -108,7 +108,11 @@ fn whole_title(card: &Card, title: &str) -> Option<String> {
 
 /// Whether a text may be a title, of any length.
 fn is_title(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic) && !is_call(text) && !is_file_label(text) && !is_date_only(text)
+    text.chars().any(char::is_alphabetic)
+        && !is_call(text)
+        && !is_file_label(text)
+        && !is_date_only(text)
+        && !is_relative_only(text)
 }
 
 fn is_short_title(text: &str) -> bool {

@@ -9,7 +9,7 @@ use super::agenda::is_event_name;
 use super::{spaced_text_of, text_of};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
-use crate::extract::prose_date::{DateContext, DateRules, StatedDates, midnight};
+use crate::extract::prose_date::{DateContext, DateRules, StatedDates, line_from_today, midnight};
 use crate::model::event::{Event, EventTime};
 
 /// Maximum length of a text that is mostly a date, in characters.
@@ -59,6 +59,8 @@ pub(in crate::extract) struct VisibleDates<'a> {
     rules: DateRules,
     /// Whether all days are those of events, if nothing says otherwise: the page is a calendar.
     is_agenda: bool,
+    /// Whether a day told from today counts wherever it stands alone: in an article, it may be that of a comment.
+    is_card: bool,
 }
 
 impl<'a> VisibleDates<'a> {
@@ -68,7 +70,7 @@ impl<'a> VisibleDates<'a> {
         rules: DateRules,
         is_agenda: bool,
     ) -> VisibleDates<'a> {
-        let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
+        let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
         for part in parts {
             part.descendants().filter_map(ElementRef::wrap).for_each(|element| dates.read(element, part));
         }
@@ -167,7 +169,10 @@ impl<'a> VisibleDates<'a> {
             () if field == DateContext::Named => stated_dates(element, &text, self.rules),
             () => StatedDates::of(&text, self.rules, field),
         };
-        let own = own_date(element, field, self.rules);
+        let own = own_date(element, field, self.rules).or_else(|| {
+            own_texts(element)
+                .find_map(|text| line_from_today(&text, self.rules.now.filter(|_| self.is_card)?))
+        });
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
         if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
             return;
@@ -363,14 +368,16 @@ fn words_before_figures(element: ElementRef) -> String {
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
 fn own_date(element: ElementRef, field: DateContext, rules: DateRules) -> Option<Date> {
-    let pieces: Vec<&str> =
-        element.children().filter_map(|child| child.value().as_text().map(|text| &text[..])).collect();
-    let told = |text: &str| StatedDates::of(text, rules, field).published;
+    own_texts(element).find_map(|text| StatedDates::of(&text, rules, field).published)
+}
+
+/// An element's own text, if it is short, and the pieces that other elements divide it into.
+fn own_texts(element: ElementRef) -> impl Iterator<Item = String> {
+    let pieces: Vec<String> =
+        element.children().filter_map(|child| child.value().as_text().map(|text| text.to_string())).collect();
     let whole = crate::support::text::one_line(&pieces.concat());
-    let short = Some(&whole).filter(|whole| whole.chars().count() <= DATE_CHARS_MAX);
-    short
-        .and_then(|whole| told(whole))
-        .or_else(|| pieces.iter().find_map(|piece| told(&crate::support::text::one_line(piece))))
+    let whole = Some(whole).filter(|whole| whole.chars().count() <= DATE_CHARS_MAX);
+    whole.into_iter().chain(pieces.into_iter().map(|piece| crate::support::text::one_line(&piece)))
 }
 
 fn is_in_title(element: ElementRef) -> bool {
