@@ -355,6 +355,8 @@ pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
 const TITLE_WORDS_MIN: usize = 5;
 /// Minimum length, in words, of a text that can be compared.
 const TEXT_WORDS_MIN: u32 = 8;
+/// A source may post a notice of so few words under a short title each week: "Menu".
+const NOTICE_WORDS_MAX: u32 = 40;
 /// Equal titles mean one story only within this many days; longer titles within more.
 const TITLE_DAYS_MAX: i32 = 4;
 const LONG_TITLE_WORDS: usize = 7;
@@ -431,6 +433,14 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
+    }
+    if let Some(days) = days_between(a, b).filter(|days| *days > 0)
+        && is_same_source
+        && titles == Titles::Equal
+        && a.title().count() < TITLE_WORDS_MIN
+        && a.words.max(b.words) <= NOTICE_WORDS_MAX
+    {
+        return no(overlap.share, Evidence::Days(days));
     }
     if have_texts(a, b)
         && overlap.looked_at > 0

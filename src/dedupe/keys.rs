@@ -182,7 +182,7 @@ fn text_of(raw: &RawEntry) -> (&str, &str) {
 
 /// Words of two letters say little.
 const WORD_CHARS_MIN: usize = 3;
-/// Shorter texts say too little to tell a new one from an edit, in words.
+/// Of shorter texts, all words must differ to tell a new one from an edit, in words.
 const TEXT_WORDS_MIN: usize = 8;
 
 /// The words of a text, each once, without markup.
@@ -194,11 +194,17 @@ fn words_of(text: &str) -> HashSet<String> {
         .collect()
 }
 
-/// Whether most of what the shorter of two texts says is not in the other. Only the start of a known text is stored.
+/// Whether most of what the shorter of two texts says is not in the other, or, of a few words, all of it. Only the start of a known
+/// text is stored.
 fn are_of_other_matters(a: &str, b: &str) -> bool {
     let (a, b) = (words_of(a), words_of(b));
     let least = a.len().min(b.len());
-    least >= TEXT_WORDS_MIN && a.intersection(&b).count() * 5 < least * 2
+    let shared = a.intersection(&b).count();
+    match least {
+        0 | 1 => false,
+        _ if least < TEXT_WORDS_MIN => shared == 0,
+        _ => shared * 5 < least * 2,
+    }
 }
 
 /// In short texts, all figures tell one meeting from the next; in longer ones, only those that stand beside a month or a day. In words.
@@ -437,5 +443,20 @@ mod tests {
             assert!(is_reused(&raw(other, "2026-11-08", "It is out."), &known), "{other}");
             assert!(!is_reused(&raw(other, "2026-11-01", "It is out."), &known), "{other}, corrected");
         }
+    }
+
+    #[test]
+    fn a_short_text_that_is_wholly_new_is_another_notice_under_one_title() {
+        let raw = |text: &str, day: &str| RawEntry {
+            title: Some(RawText { value: "Alert".into(), ..RawText::default() }),
+            summary: Some(RawText { value: text.into(), ..RawText::default() }),
+            published: format!("{day}T00:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let known = StoredSummary::of(&raw("The bridge is closed", "2022-10-01"), "The bridge is closed");
+        assert!(is_reused(&raw("No school after heavy snow", "2022-10-05"), &known));
+        assert!(!is_reused(&raw("The bridge is closed again", "2022-10-05"), &known), "an edit keeps a word");
+        assert!(!is_reused(&raw("No school after heavy snow", "2022-10-01"), &known), "of the same day");
+        assert!(!is_reused(&raw("Closed", "2022-10-05"), &known), "a word says too little");
     }
 }

@@ -133,6 +133,9 @@ struct FeedReader<'a> {
     habit: DateConvention,
 }
 
+/// What a registered relation may be written behind (RFC 4287 section 4.2.7.2).
+const IANA_RELATION: &str = "http://www.iana.org/assignments/relation/";
+
 impl<'a> FeedReader<'a> {
     /// Reads the outermost elements: `rss`, `feed`, `rdf:RDF`, `channel`; others around them are transparent.
     fn read_root(&mut self, root: &Element<'a>) {
@@ -352,6 +355,7 @@ impl<'a> FeedReader<'a> {
             .cursor
             .attribute(element, "rel")
             .map(|rel| rel.trim().to_ascii_lowercase())
+            .map(|rel| rel.strip_prefix(IANA_RELATION).map(str::to_owned).unwrap_or(rel))
             .filter(|rel| !rel.is_empty());
         let media_type = self.cursor.attribute(element, "type");
         let hreflang = self.cursor.attribute(element, "hreflang");
@@ -481,5 +485,15 @@ mod tests {
             ("2022-12-01T18:00:00+01:00", Some("Lima"))
         );
         assert_eq!(feed.entries[3].event.clone().unwrap().end.unwrap().to_string(), "2022-12-04");
+    }
+
+    #[test]
+    fn relations_by_their_full_name_and_addresses_that_only_rdf_gives_are_links() {
+        let atom = "<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>a</id><title>T</title><link rel='http://www.iana.org/assignments/relation/alternate' href='https://x.org/a'/></entry></feed>";
+        let rdf = "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://purl.org/rss/1.0/'><item rdf:about='https://x.org/a'><title>T</title></item></rdf:RDF>";
+        for text in [atom, rdf] {
+            let feed = read_feed(text, None, DateRules::default()).unwrap();
+            assert_eq!(feed.entries[0].url(), Some("https://x.org/a"), "{text}");
+        }
     }
 }

@@ -81,13 +81,36 @@ fn whole_part(text: &str) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// How much noise may precede a calendar, in bytes: warnings of the program that made it.
+const NOISE_BYTES_MAX: usize = 16 * 1024;
+
+/// A document from where a calendar begins in it, if one does. A page or a feed that shows one is none.
+fn calendar_part(bytes: &[u8]) -> Option<&[u8]> {
+    const BEGIN: &[u8] = b"BEGIN:VCALENDAR";
+    let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    let begins =
+        |at: usize| start[at..].get(..BEGIN.len()).is_some_and(|line| line.eq_ignore_ascii_case(BEGIN));
+    if begins(0) {
+        return Some(start);
+    }
+    let noise = &start[..start.len().min(NOISE_BYTES_MAX)];
+    let lines = noise
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| matches!(byte, b'\n' | b'\r' | b'>'))
+        .map(|(at, _)| at + 1);
+    let at = lines.into_iter().find(|at| begins(*at))?;
+    let before = start[..at].to_ascii_lowercase();
+    let is_other = [&b"<html"[..], b"<!doctype", b"<?xml", b"<rss", b"<feed", b"<pre"]
+        .iter()
+        .any(|mark| before.windows(mark.len()).any(|window| window == *mark));
+    (!is_other).then_some(&start[at..])
+}
+
 /// The lines of a calendar as they were before they were folded (RFC 5545 section 3.1); `None` for other documents. Folds are
 /// counted in bytes, and may stand within a character: they are undone before the character set is.
 pub(super) fn unfolded(bytes: &[u8]) -> Option<Vec<u8>> {
-    let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
-    if !start.get(..15).is_some_and(|start| start.eq_ignore_ascii_case(b"BEGIN:VCALENDAR")) {
-        return None;
-    }
+    let start = calendar_part(bytes)?;
     let mut lines: Vec<u8> = Vec::with_capacity(start.len());
     for line in start.split_inclusive(|byte| *byte == b'\n') {
         let is_fold = matches!(line.first(), Some(b' ' | b'\t'));
@@ -686,5 +709,21 @@ mod tests {
     #[test]
     fn a_document_that_calls_events_off_has_none() {
         assert!(begins("METHOD:CANCEL\n", &["DTSTART:20221201T180000Z"]).is_empty());
+    }
+
+    #[test]
+    fn what_a_program_prints_before_its_calendar_is_no_part_of_it() {
+        let calendar = "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n";
+        for noise in
+            ["Warning: mktime() in /a.php on line 3\n", "<br />\n<b>Notice</b>: x<br />", "\u{feff}\n"]
+        {
+            let found = unfolded(format!("{noise}{calendar}").as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), calendar, "{noise}");
+        }
+        for other in
+            ["<html><body>\n", "<?xml version='1.0'?>\n<rss><description>\n", "A line with BEGIN:VCALENDAR, "]
+        {
+            assert_eq!(unfolded(format!("{other}BEGIN:VCALENDAR in it").as_bytes()), None, "{other}");
+        }
     }
 }

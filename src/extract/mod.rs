@@ -237,6 +237,11 @@ pub fn error_page_reason(document: Document) -> Option<&'static str> {
         .unwrap_or_default()
 }
 
+/// What answered in the place of a document, if it is not a page for readers: a bot wall, a login, a shell that needs a browser.
+pub fn wall_reason(document: Document) -> Option<&'static str> {
+    guarded(|| Ok(wall::wall(&Page::parse(&decode(document).text, document.url)))).unwrap_or_default()
+}
+
 /// Whether an address names news.
 pub fn is_address_of_news(url: &Url) -> bool {
     url.path_segments().into_iter().flatten().any(listing::names_news)

@@ -66,6 +66,9 @@ fn is_of_comments(title: &str, href: &str) -> bool {
     COMMENTS.iter().any(|word| title.contains(word))
 }
 
+/// How surely a link that only its type does not exclude leads to a feed: the least.
+const LEAST_SURE: u8 = 5;
+
 /// The address of a feed that an element names, and how surely: 0 for what is declared as a feed, 4 for a link of which only the
 /// text says so.
 fn feed_link(link: ElementRef) -> Option<(u8, String)> {
@@ -82,7 +85,16 @@ fn feed_link(link: ElementRef) -> Option<(u8, String)> {
         "link" if has_rel("feed") => 0,
         "link" if has_rel("alternate") && link.attr("hreflang").is_none() => {
             let has_look = has_feed_look(href) || has_feed_name(title);
-            (has_look && LAX_TYPES.contains(&kind.as_str())).then_some(1)?
+            let is_lax = LAX_TYPES.contains(&kind.as_str());
+            // A version for another screen is no feed, and what WordPress offers to programs is none either.
+            let is_other = link.attr("media").is_some()
+                || href.contains("/wp-json/")
+                || kind.is_empty() && title.is_empty();
+            match (is_lax, has_look) {
+                (true, true) => 1,
+                (true, false) if !is_other => LEAST_SURE,
+                _ => return None,
+            }
         }
         "a" if has_rel("feed") || is_typed => 2,
         "a" if href.starts_with("feed:") || has_feed_look(href) => 3,
@@ -621,7 +633,7 @@ pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp
 pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
     let element =
         if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
-    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy"]
+    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy", "data-cfsrc"]
         .iter()
         .find_map(|name| element.attr(name));
     let set = ["data-srcset", "data-lazy-srcset", "srcset"]
@@ -777,6 +789,8 @@ mod tests {
         for link in [
             "<link rel=alternate type=text/xml title=RSS href=/x>",
             "<link rel=alternate title='Flux RSS' href=/x>",
+            "<link rel=alternate type=application/xml href=/x>",
+            "<link rel=alternate title='What is new' href=/x>",
             "<a href=/x><img src=/i.png alt=RSS></a>",
             "<a href=/x title='Flux RSS'><i class='fa fa-rss'></i></a>",
             "<a href=/x aria-label='RSS feed'><svg></svg></a>",
@@ -785,6 +799,9 @@ mod tests {
         }
         for link in [
             "<link rel=alternate hreflang=fr title=RSS href=/x>",
+            "<link rel=alternate media='screen and (max-width: 640px)' title=Mobile href=/x>",
+            "<link rel=alternate type=application/json href=/wp-json/wp/v2/pages/5>",
+            "<link rel=alternate href=/x>",
             "<link rel=alternate type=text/html title=RSS href=/x>",
             "<a href=/x title=RSS>How to subscribe to all that we write</a>",
         ] {

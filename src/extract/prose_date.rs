@@ -363,7 +363,9 @@ pub(super) fn day_of_month(text: &str, (year, month): (i16, i8), order: DateOrde
     let number = |token: &TextToken| token.text.parse::<i8>().ok().filter(|_| token.text.len() <= 2);
     let date = |day: i8| Date::new(year, month, day).ok();
     let weekday = CALENDAR.weekdays.at_start(&tokens);
-    match &tokens[weekday.map_or(0, |found| found.1)..] {
+    let rest = &tokens[weekday.map_or(0, |found| found.1)..];
+    let is_short = weekday.is_some() && rest.first().is_some_and(TextToken::is_separator);
+    match &rest[usize::from(is_short)..] {
         [first, sign, second] if sign.is_separator() => {
             let (day, of) = if order == DateOrder::Mdy { (second, first) } else { (first, second) };
             date(number(day)?).filter(|_| number(of) == Some(month)).map(|date| (date, true))

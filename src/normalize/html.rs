@@ -146,7 +146,8 @@ fn own_address(address: &str) -> String {
 }
 
 /// Attributes in which lazily loaded pictures have their address.
-const LAZY: [&str; 9] = [
+const LAZY: [&str; 10] = [
+    "data-cfsrc",
     "data-lazy-src",
     "data-src",
     "data-original",

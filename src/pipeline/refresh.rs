@@ -254,8 +254,12 @@ impl Refresher {
             let is_elsewhere =
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
+            let named = explore::named_feed(&self.client, endpoints, &fetched.url, rules.dates, now).await;
             let endpoint =
-                explore::named_feed(&self.client, endpoints, &fetched.url, rules.dates, now).await?;
+                named.map_err(|error| match (&error, extract::wall_reason(document(&fetched))) {
+                    (ReadError::NoFeed(_), Some(wall)) => ExtractError::Wall(wall).into(),
+                    _ => error,
+                })?;
             expected(source, endpoint.feed.format)?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
         }

@@ -26,6 +26,7 @@ impl<'a> FeedReader<'a> {
             .cursor
             .attribute(item, "about")
             .filter(|about| item.vocabulary == Vocabulary::Core && !about.is_empty());
+        let mut parts = EntryParts { about: guid.clone(), ..EntryParts::default() };
         let mut entry = RawEntry { guid, ..RawEntry::default() };
         if let Some(href) = self.cursor.attribute(item, "href") {
             entry.links.push(self.link(&href));
@@ -33,7 +34,6 @@ impl<'a> FeedReader<'a> {
         if let Some(date) = self.cursor.attribute(item, "lastmod") {
             entry.updated = parse_date(&date);
         }
-        let mut parts = EntryParts::default();
         let mut language = self.cursor.language().map(str::to_owned);
         while let Some(child) = self.cursor.next_child(item.depth) {
             if ENTRY_NAMES.contains(&child.name.as_ref()) && child.vocabulary == Vocabulary::Core {
@@ -59,6 +59,12 @@ impl<'a> FeedReader<'a> {
             && let Some(guid) = parts.permalink.filter(|guid| looks_like_url(guid))
         {
             entry.links.push(self.link(&guid));
+        }
+        // In RSS 1.0, `rdf:about` is to be the address of the item (section 5.5).
+        if entry.url().is_none()
+            && let Some(about) = parts.about.filter(|about| looks_like_url(about))
+        {
+            entry.links.push(self.link(&about));
         }
         entry.title = entry.title.or(parts.title);
         entry.summary = entry.summary.or(parts.description);
@@ -347,6 +353,8 @@ impl<'a> FeedReader<'a> {
 /// Values used only to fill gaps left by the entry's own elements.
 #[derive(Default)]
 struct EntryParts {
+    /// `rdf:about`.
+    about: Option<String>,
     permalink: Option<String>,
     title: Option<RawText>,
     description: Option<RawText>,

@@ -15,8 +15,8 @@ use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateContext, DateRules, StatedDates, day_of_month, day_without_year, is_date_only, midnight,
-    month_of_heading, year_of_heading,
+    DateContext, DateRules, StatedDates, day_of_month, day_without_year, is_date_only, is_relative_only,
+    midnight, month_of_heading, year_of_heading,
 };
 use crate::model::feed::{Link, RawEntry, RawText};
 use crate::model::source::DateOrder;
@@ -181,7 +181,11 @@ impl<'a> Card<'a> {
             return true;
         }
         let rules = DateRules::strict(DateOrder::Dmy);
-        self.elements().any(|element| element.value().name() == "time") || {
+        let is_relative = |element: &ElementRef| {
+            let text = text_of(*element);
+            text.len() <= DATE_CHARS_MAX && is_relative_only(&text)
+        };
+        self.elements().any(|element| element.value().name() == "time" || is_relative(&element)) || {
             let dates = self.dates(rules);
             dates.published().is_some() || dates.event().is_some()
         }
@@ -368,11 +372,14 @@ fn give_months(entries: &mut [RawEntry], cards: &[&Card], order: DateOrder) {
 /// Takes back dates that are a part of a title: where only some titles name a day, it is that of what they tell of. A day to come
 /// is that of an event.
 fn take_back_days_of_titles(entries: &mut [RawEntry], titled: &[bool], now: Option<Timestamp>) {
-    let is_custom = titled.iter().filter(|is_titled| **is_titled).count() * 2 > titled.len();
     let latest = now.map(|now| now + AHEAD);
+    let is_to_come = |entry: &RawEntry| entry.published.zip(latest).is_some_and(|(at, latest)| at > latest);
+    let past =
+        entries.iter().zip(titled).filter(|(entry, is_titled)| **is_titled && !is_to_come(entry)).count();
+    let is_custom = past * 2 > titled.len();
     for (entry, _) in entries.iter_mut().zip(titled).filter(|(_, is_titled)| **is_titled) {
         let day = entry.published.map(day_of);
-        let is_to_come = entry.published.zip(latest).is_some_and(|(at, latest)| at > latest);
+        let is_to_come = is_to_come(entry);
         if is_to_come || !is_custom {
             entry.published = None;
             entry.event = entry.event.take().or(day.filter(|_| is_to_come).map(day_event));

@@ -185,10 +185,10 @@ pub(super) fn are_known(entries: &[RawEntry], known: &HashSet<String>) -> bool {
     count >= KNOWN_MIN && count * 3 >= entries.len()
 }
 
-/// Whether enough records have a date, or what looks like one in a language that we do not read.
+/// Whether enough records have a date, or what looks like one in a language that we do not read. When something was changed last,
+/// services say too.
 fn is_dated(cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
-    let is_dated =
-        |entry: &&RawEntry| entry.published.is_some() || entry.event.is_some() || entry.updated.is_some();
+    let is_dated = |entry: &&RawEntry| entry.published.is_some() || entry.event.is_some();
     let dated = entries.iter().filter(is_dated).count();
     // Where each record says more than a title, it may be the newest only that have their date.
     let is_newest_dated = || is_rich && entries.first().is_some_and(|first| is_dated(&first));

@@ -150,8 +150,8 @@ fn score(listing: &LinkGroup) -> f64 {
         + 0.4 * part(&|card| card.has_image())
         + 0.7 * part(&|card| card.has_excerpt())
         + address_features(&keys);
-    // Cards whose title is only in a picture still have an excerpt.
-    let pictured = part(&|card| card.has_excerpt() && card.has_image());
+    // Cards whose title is only in a picture, and posts without one, still have an excerpt.
+    let pictured = part(&|card| card.has_excerpt() && (card.has_image() || card.has_date()));
     let untitled = untitled * (1.0 - 0.6 * pictured);
     let distinct = distinct.max(if untitled < 1.0 { 0.5 * pictured } else { 0.0 });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);

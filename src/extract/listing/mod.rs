@@ -773,4 +773,139 @@ mod tests {
         assert_eq!(found.len(), 4);
         assert_eq!(found[0].0, "A piece of news, number 0");
     }
+
+    #[test]
+    fn a_heading_gives_the_month_of_days_below_it() {
+        let group = |month: &str, days: [&str; 2], from: u8| {
+            let item = |(n, day): (u8, &str)| {
+                format!("<li><span>{day}</span> <a href=/n{n}>A piece of news, number {n}</a></li>")
+            };
+            let items: String = (from..).zip(days).map(item).collect();
+            format!("<h2>{month} 2021</h2><ul>{items}</ul>")
+        };
+        let days = |first: [&str; 2], second: [&str; 2]| {
+            let body = group("Décembre", first, 1) + &group("Novembre", second, 3);
+            titles_and_days(&body).into_iter().map(|(_, day)| day).collect::<Vec<_>>()
+        };
+        let all = ["2021-12-18", "2021-12-10", "2021-11-28", "2021-11-02"];
+        assert_eq!(days(["18/12", "10/12"], ["28/11", "02/11"]), all);
+        assert_eq!(days(["18", "10"], ["28", "2"]), all);
+        assert_eq!(days(["samedi 18", "vendredi 10"], ["dim. 28", "mardi 2"]), all);
+        let none = ["", "", "", ""];
+        assert_eq!(days(["18", "3"], ["28", "2"]), ["2021-12-18", "2021-12-03", "2021-11-28", "2021-11-02"]);
+        assert_eq!(days(["3", "18"], ["2", "28"]), none, "figures that run no way are counts");
+        assert_eq!(days(["18/11", "10/12"], ["28/11", "02/11"]), none, "a day of another month");
+        assert_eq!(days(["lundi 18", "vendredi 10"], ["dim. 28", "mardi 2"]), none, "no Monday");
+    }
+
+    #[test]
+    fn days_told_from_today_count_wherever_they_stand_alone_in_a_card() {
+        let days = |texts: [&str; 3], link: &str| {
+            let card = |(n, text): (usize, &&str)| {
+                let link = link.replace("{n}", &n.to_string()).replace("{t}", text);
+                format!("<div class=card>{link}</div>")
+            };
+            let body: String = texts.iter().enumerate().map(card).collect();
+            titles_and_days(&body).into_iter().map(|(_, day)| day).collect::<Vec<_>>()
+        };
+        let card = "<h3><a href=/n{n}>A piece of news, number {n}</a></h3><p><i></i> {t} · Council</p>";
+        let span = "<h3><a href=/n{n}>A piece of news, number {n}</a></h3><span>{t}</span>";
+        for texts in [
+            ["hier à 18h40", "il y a 3 j", "il y a 2 sem."],
+            ["Ayer a las 18:40", "hace 3 días", "hace 2 semanas"],
+            ["yesterday at 6:40 pm", "3 d ago", "2 w ago"],
+        ] {
+            for card in [card, span] {
+                assert_eq!(days(texts, card), ["2022-10-19", "2022-10-17", "2022-10-06"], "{texts:?}");
+            }
+        }
+        let told = ["what he said 3 days ago", "we saw him yesterday", "il y a 3 ponts"];
+        assert_eq!(days(told, span), ["", "", ""]);
+    }
+
+    #[test]
+    fn a_post_whose_link_only_says_when_or_here_has_no_title_on_the_page() {
+        let card = |n: u8, link: &str| {
+            format!(
+                "<div class=post><p>The council has mended bridge {n} of the town, which was closed for two years.</p>{}</div>",
+                link.replace("{n}", &n.to_string())
+            )
+        };
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let rules = DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+        for link in [
+            "<a href=/p{n}>il y a {n} heures</a>",
+            "<a href=/p{n}>ici</a> <time datetime=2022-10-1{n}>x</time>",
+        ] {
+            let body: String = (1..=3).map(|n| card(n, link)).collect();
+            let entries = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+            assert_eq!(entries.len(), 3, "{link}");
+            assert!(
+                entries.iter().all(|entry| entry.title.is_none()
+                    && entry.summary.is_some()
+                    && entry.published.is_some())
+            );
+        }
+    }
+
+    #[test]
+    fn a_day_in_some_titles_only_is_that_of_what_they_tell_of() {
+        let entries = |titles: [&str; 3]| {
+            let card = |(n, title): (usize, &&str)| {
+                format!(
+                    "<article><h3><a href=/n{n}>{title}</a></h3><p>What there is to be known of it, in a few words.</p></article>"
+                )
+            };
+            let body: String = titles.iter().enumerate().map(card).collect();
+            let url = url::Url::parse("https://x.org/news/").unwrap();
+            let rules =
+                DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+            let found = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+            let day = |entry: RawEntry| {
+                let published = entry.published.map(|at| at.strftime("%Y-%m-%d").to_string());
+                (
+                    published.unwrap_or_default(),
+                    entry.event.map(|event| event.begin.to_string()).unwrap_or_default(),
+                )
+            };
+            found.into_iter().map(day).collect::<Vec<_>>()
+        };
+        let pair = |published: &str, event: &str| (published.to_owned(), event.to_owned());
+        assert_eq!(
+            entries([
+                "14 July 2022: ball of the firemen",
+                "The bridge is open again",
+                "24 December 2022: mass at midnight"
+            ]),
+            [pair("", ""), pair("", ""), pair("", "2022-12-24")]
+        );
+        assert_eq!(
+            entries([
+                "14 October 2022: a ball",
+                "12 October 2022: the bridge is open",
+                "1 October 2022: a school closes"
+            ]),
+            [pair("2022-10-14", ""), pair("2022-10-12", ""), pair("2022-10-01", "")]
+        );
+    }
+
+    #[test]
+    fn what_was_changed_on_a_day_is_dated_only_where_it_is_called_news() {
+        let count = |title: &str| {
+            let card = |n: u8| {
+                format!(
+                    "<article><h3><a href=/s{n}>How to ask for paper number {n}</a></h3><p>Mis à jour le {n} octobre 2022</p></article>"
+                )
+            };
+            let body =
+                format!("<title>{title}</title><h1>{title}</h1>{}", (1..=4).map(card).collect::<String>());
+            let url = url::Url::parse("https://x.org/x").unwrap();
+            Page::parse(&body, Some(&url))
+                .detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new())
+                .feed
+                .entries
+                .len()
+        };
+        assert_eq!((count("Vos démarches"), count("Actualités")), (0, 4));
+    }
 }

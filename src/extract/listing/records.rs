@@ -205,3 +205,64 @@ fn has_date(record: ElementRef) -> bool {
                 && StatedDates::of(&text, rules, DateContext::Text) != StatedDates::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::extract::page::Page;
+    use crate::extract::prose_date::DateRules;
+    use crate::model::feed::RawEntry;
+    use crate::model::source::DateOrder;
+
+    /// The titles of the entries of a page, and the last parts of their addresses.
+    fn found(body: &str) -> Vec<(String, String)> {
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let page = Page::parse(&format!("<h1>News</h1>{body}"), Some(&url));
+        let entries = page.detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries;
+        let part = |entry: &RawEntry| entry.url().unwrap().rsplit('/').next().unwrap().to_owned();
+        entries.iter().map(|entry| (entry.title.clone().unwrap().value, part(entry))).collect()
+    }
+
+    fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+        wanted.iter().map(|(title, part)| ((*title).to_owned(), (*part).to_owned())).collect()
+    }
+
+    #[test]
+    fn records_that_lead_to_one_address_are_entries_of_their_own() {
+        let card = |title: &str, href: &str| {
+            format!(
+                "<div class=card><a href={href}><img src=/i.png></a><h3>{title}</h3><p>4 October 2022</p><a href={href}>Read more</a></div>"
+            )
+        };
+        let titles = ["The ferry sails again", "A school opens its doors", "The mill has a roof"];
+        let all: String = titles.iter().map(|title| card(title, "/notes")).collect();
+        assert_eq!(found(&all), pairs(&titles.map(|title| (title, "notes"))));
+        let some = card(titles[0], "/a") + &card(titles[1], "/notes") + &card(titles[2], "/notes");
+        assert_eq!(found(&some), pairs(&[(titles[0], "a"), (titles[1], "notes"), (titles[2], "notes")]));
+        let rows = titles
+            .map(|title| format!("<tr><td>4 October 2022</td><td><a href=/notes>{title}</a></td></tr>"));
+        assert_eq!(found(&format!("<table>{}</table>", rows.concat())).len(), 3);
+    }
+
+    #[test]
+    fn links_of_one_record_and_copies_of_it_elsewhere_are_one_entry() {
+        let card = |n: u8| {
+            format!(
+                "<div class=row><div class=col><a href=/n{n}><img src=/{n}.png></a></div><div class=col><h3><a href=/n{n}>A piece of news, number {n}</a></h3><p>{n} October 2022</p></div></div>"
+            )
+        };
+        let slide =
+            |n: u8| format!("<div class=slide><a href=/n{n}><h4>A piece of news, number {n}</h4></a></div>");
+        let slides: String = (1..=3).map(slide).collect();
+        let cards: String = (1..=4).map(card).collect();
+        assert_eq!(found(&format!("<div>{slides}</div><div>{cards}</div>")).len(), 4);
+        // A subtitle in a column of its own is no other record.
+        let two = |n: u8| {
+            format!(
+                "<article><div class=col><h3><a href=/n{n}>A piece of news, number {n}</a></h3></div><div class=col><h4><a href=/n{n}>What it means for the town</a></h4></div></article>"
+            )
+        };
+        assert_eq!(found(&(1..=3).map(two).collect::<String>()).len(), 3);
+    }
+}
