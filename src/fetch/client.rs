@@ -1,7 +1,6 @@
 //! Conditional GET with limits (RFC 9110, RFC 9111). A request with its redirects, followed by hand; the answer determines what
 //! the pipeline does next.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -14,8 +13,10 @@ use reqwest::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
-use url::{Host, Url};
+use url::Url;
 
+pub use super::connectors::ClientSettings;
+use super::connectors::Connectors;
 use super::cookies::Cookies;
 use super::decode;
 pub use super::fetch_error::FetchError;
@@ -23,19 +24,14 @@ use super::fetch_error::REDIRECTS_MAX;
 pub use super::headers::{Meta, retry_after};
 use super::headers::{header, header_value};
 use super::host_limits::{HostLimits, HostPermit};
-use super::resolver::GuardedResolver;
 use super::robots;
 use crate::model::feed::FEED_MEDIA_TYPES;
-use crate::model::guard::Guard;
 use crate::model::source::Validators;
 
 /// How much of an unwanted body is read so that its connection can be reused, in bytes.
 const DRAIN_BYTES_MAX: usize = 64 * 1024;
 /// Pause before the single retry after a broken connection.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Idle connections are only kept for the next request of this round to the same host, which comes at once or not at all; ten
-/// thousand of them would be most of our memory.
-const IDLE: Duration = Duration::from_millis(500);
 /// Maximum length of a short answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const READ_BYTES: usize = 64 * 1024;
@@ -44,25 +40,6 @@ const READ_BYTES: usize = 64 * 1024;
 const ACCEPT_BESIDE_FEED: &str = "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/calendar;q=0.7, text/html;q=0.5, */*;q=0.1";
 const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.1";
 const ACCEPT_ROBOTS: &str = "text/plain, */*;q=0.1";
-
-/// Limits and identity of all requests.
-#[derive(Debug, Clone)]
-pub struct ClientSettings {
-    /// Includes a version and a contact address of the operator.
-    pub user_agent: String,
-    /// Timeout of connecting, and of each wait for the server.
-    pub timeout: Duration,
-    /// Limit for a whole request with redirects, from its start to its last byte.
-    pub deadline: Duration,
-    /// Longer bodies are truncated, in bytes after decompression.
-    pub body_bytes_max: usize,
-    /// Concurrent requests per host.
-    pub per_host: usize,
-    pub guard: Guard,
-    pub proxy: Option<Url>,
-    /// Contents of a PEM file with additional certificate authorities.
-    pub extra_roots_pem: Option<Vec<u8>>,
-}
 
 /// The kind of document requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +87,7 @@ pub enum FetchOutcome {
 /// The client; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    connectors: Connectors,
     settings: Arc<ClientSettings>,
     host_limits: HostLimits,
     body_bytes: Arc<AtomicU64>,
@@ -134,28 +111,10 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up: no root certificates, or an invalid CA file.
     pub fn new(settings: ClientSettings) -> Result<Client, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(&settings.user_agent)
-            .connect_timeout(settings.timeout)
-            .read_timeout(settings.timeout)
-            .pool_max_idle_per_host(settings.per_host)
-            .pool_idle_timeout(IDLE)
-            .dns_resolver(Arc::new(GuardedResolver::new(Arc::new(settings.guard.clone()))))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false);
-        if let Some(proxy) = &settings.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy.clone())?);
-        }
-        if let Some(pem) = &settings.extra_roots_pem {
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
-        }
         let host_limits = HostLimits::new(settings.per_host);
-        Ok(Client {
-            http: builder.build()?,
-            settings: Arc::new(settings),
-            host_limits,
-            body_bytes: Arc::default(),
-        })
+        let settings = Arc::new(settings);
+        let connectors = Connectors::new(settings.clone())?;
+        Ok(Client { connectors, settings, host_limits, body_bytes: Arc::default() })
     }
 
     /// Number of body bytes received so far, decompressed.
@@ -225,9 +184,9 @@ impl Client {
     /// When it was not accepted.
     pub async fn post_form(&self, url: &Url, form: String) -> Result<(), FetchError> {
         let _place = self.host_limits.enter(url).await;
-        self.check_address(url).await?;
         let request = self
-            .http
+            .connectors
+            .to(url)?
             .post(url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form)
@@ -253,8 +212,7 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<(), FetchError> {
         let _place = self.host_limits.enter(url).await;
-        self.check_address(url).await?;
-        let request = self.http.post(url.clone()).body(body).timeout(self.settings.deadline);
+        let request = self.connectors.to(url)?.post(url.clone()).body(body).timeout(self.settings.deadline);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let response = request.send().await.map_err(|error| self.explain(url, &error))?;
         let status = response.status();
@@ -280,9 +238,9 @@ impl Client {
     /// When it cannot be fetched, or is longer than `bytes_max`.
     pub async fn take(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
         let _place = self.host_limits.enter(url).await;
-        self.check_address(url).await?;
         let response = self
-            .http
+            .connectors
+            .to(url)?
             .get(url.clone())
             .timeout(self.settings.deadline)
             .send()
@@ -307,9 +265,7 @@ impl Client {
 
     /// One request and its answer; a connection that breaks before the answer is retried once.
     async fn hop(&self, url: &Url, chain: &mut RedirectChain<'_>) -> Result<HopResult, FetchError> {
-        self.check_address(url).await?;
         let response = self.send_twice(url, chain).await?;
-        self.check_peer(response.remote_addr())?;
         let status = response.status();
         match status {
             // A 304 makes no sense if the request had no validators.
@@ -360,47 +316,10 @@ impl Client {
         }
     }
 
-    /// Checks the connected peer if rules depend on the port; behind a proxy, the peer is not the target.
-    fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), FetchError> {
-        let guard = &self.settings.guard;
-        match peer {
-            Some(peer) if guard.has_port_rules() && guard.proxy_hosts.is_empty() && !guard.permits(peer) => {
-                Err(FetchError::Private { host: peer.to_string() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// IP literals bypass the resolver, and rules for ports need the port.
-    async fn check_address(&self, url: &Url) -> Result<(), FetchError> {
-        let guard = &self.settings.guard;
-        let port = url.port_or_known_default().unwrap_or_default();
-        let private = || FetchError::Private { host: url.host_str().unwrap_or_default().to_owned() };
-        let literal = match url.host() {
-            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-            _ => None,
-        };
-        if let Some(ip) = literal {
-            return if guard.permits(SocketAddr::new(ip, port)) { Ok(()) } else { Err(private()) };
-        }
-        if !guard.has_port_rules() || !guard.proxy_hosts.is_empty() {
-            return Ok(());
-        }
-        let host = url.host_str().unwrap_or_default();
-        let found = tokio::net::lookup_host((host, port))
-            .await
-            .map_err(|_| FetchError::Name { host: host.to_owned() })?;
-        let mut found = found.peekable();
-        if found.peek().is_some() && !found.any(|address| guard.permits(address)) {
-            return Err(private());
-        }
-        Ok(())
-    }
-
     async fn send(&self, url: &Url, chain: &RedirectChain<'_>) -> Result<reqwest::Response, FetchError> {
         let mut request = self
-            .http
+            .connectors
+            .to(url)?
             .get(url.clone())
             .header(ACCEPT, chain.wanted.accept())
             .header(ACCEPT_ENCODING, decode::ACCEPT_ENCODING);

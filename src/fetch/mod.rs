@@ -1,6 +1,7 @@
 //! Fetches documents from the network, within limits, politely, and only from permitted addresses. Knows no feed and no store.
 
 pub mod client;
+mod connectors;
 mod cookies;
 mod decode;
 mod fetch_error;

@@ -46,6 +46,10 @@ impl Allowed {
         Ok(Allowed { network, ports })
     }
 
+    fn holds_for(&self, port: u16) -> bool {
+        self.ports.as_ref().is_none_or(|ports| ports.contains(&port))
+    }
+
     /// The exact address and port of a URL whose host is an IP literal or `localhost`.
     pub fn host_of(url: &Url) -> Vec<Allowed> {
         let port = url.port_or_known_default().unwrap_or_default();
@@ -73,22 +77,14 @@ pub struct Guard {
 impl Guard {
     /// Whether a connection to this address and port is permitted.
     pub fn permits(&self, address: SocketAddr) -> bool {
-        self.permits_ip(address.ip(), Some(address.port()))
-    }
-
-    /// Like `permits`; without a port, whether any port is permitted.
-    pub fn permits_ip(&self, ip: IpAddr, port: Option<u16>) -> bool {
-        let ip = ip.to_canonical();
+        let ip = address.ip().to_canonical();
         is_public(ip)
-            || self.allowed.iter().any(|rule| {
-                rule.network.contains(&ip)
-                    && rule.ports.as_ref().is_none_or(|ports| port.is_none_or(|port| ports.contains(&port)))
-            })
+            || self.allowed.iter().any(|rule| rule.network.contains(&ip) && rule.holds_for(address.port()))
     }
 
-    /// Whether any rule depends on the port, which a resolver does not know.
-    pub fn has_port_rules(&self) -> bool {
-        self.allowed.iter().any(|rule| rule.ports.is_some())
+    /// Which of the rules hold for a port. Two ports of which it is the same are permitted at the same addresses.
+    pub fn rules_for_port(&self, port: u16) -> Vec<bool> {
+        self.allowed.iter().filter(|rule| rule.ports.is_some()).map(|rule| rule.holds_for(port)).collect()
     }
 }
 
@@ -190,5 +186,13 @@ mod tests {
         for wrong in ["", "localhost", "10.0.0.0/40", "127.0.0.1:x", "127.0.0.1:9-", "[::1", "999.0.0.1"] {
             assert!(Allowed::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ports_are_told_apart_by_the_rules_that_hold_for_them() {
+        let guard = guard(&["10.0.0.0/8", "127.0.0.1:80", "127.0.0.1:8000-8999"]);
+        assert_eq!(guard.rules_for_port(81), guard.rules_for_port(9000));
+        assert_eq!(guard.rules_for_port(8000), guard.rules_for_port(8999));
+        assert_ne!(guard.rules_for_port(80), guard.rules_for_port(81));
     }
 }

@@ -107,7 +107,8 @@ impl Publisher<'_> {
             self.check_not_stopped()?;
             self.place(store, keys)?;
         }
-        let mut published = Published { written: self.archive_feeds(store)?, ..Published::default() };
+        let written = self.mend_archives(store)? + self.archive_feeds(store)?;
+        let mut published = Published { written, ..Published::default() };
         let coming = self.coming(store)?;
         published.written += self.render_behind(store, &coming)?;
         published.written += self.render_fixed()?;
@@ -265,6 +266,39 @@ impl Publisher<'_> {
         Ok(())
     }
 
+    /// Looks once at the archive documents that an earlier version wrote: those that are not well-formed are written anew, and so are
+    /// the feeds that still change. Returns the number of documents written.
+    fn mend_archives(&self, store: &Store) -> anyhow::Result<usize> {
+        let unchecked = store.read(|r| r.publishing().unchecked())?;
+        let mut written = 0;
+        for publication in self.publications {
+            let Some(done) = unchecked.get(&publication.path) else { continue };
+            for number in 1..=*done {
+                self.check_not_stopped()?;
+                let path = format!("{}{}", publication.path, archive_name(number));
+                // What is not there, or cannot be read, is the business of whoever took it away.
+                let text = std::fs::read_to_string(self.folder.join(&path)).unwrap_or_default();
+                if !text.is_empty() && !atom::is_sound(&text) {
+                    written += usize::from(self.write_archive(store, publication, number)?);
+                }
+            }
+            store.write(|w| {
+                publication_files(publication).try_for_each(|path| w.publishing().put_behind(&path))?;
+                w.publishing().set_checked(&publication.path)
+            })?;
+        }
+        Ok(written)
+    }
+
+    /// Writes one archive document; whether it has changed.
+    fn write_archive(&self, store: &Store, publication: &Publication, number: i64) -> anyhow::Result<bool> {
+        let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
+        let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
+        let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
+        let path = format!("{}{}", publication.path, archive_name(number));
+        self.write(&path, &atom::render(self.catalog, place, &stories)?)
+    }
+
     /// Cuts the archive documents that are full; returns the number of documents written.
     fn archive_feeds(&self, store: &Store) -> anyhow::Result<usize> {
         let archived = archived(store)?;
@@ -275,12 +309,7 @@ impl Publisher<'_> {
             let full = (store.read(|r| r.publishing().last(&publication.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
                 self.check_not_stopped()?;
-                let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
-                let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
-                let place =
-                    DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
-                let path = format!("{}{}", publication.path, archive_name(number));
-                written += usize::from(self.write(&path, &atom::render(self.catalog, place, &stories)?)?);
+                written += usize::from(self.write_archive(store, publication, number)?);
                 if number % 100 == 0 || number == full {
                     store.write(|w| w.publishing().set_archives(&publication.path, number))?;
                 }

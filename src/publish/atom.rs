@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{ATOM, DocumentLocation, OutputFormat, event_values, xml_safe};
 use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
+use crate::support::text::escaped;
 use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
@@ -68,6 +69,17 @@ pub fn render(
     feed.write_to(Vec::new())
 }
 
+/// Whether a document that an earlier version wrote is well-formed: with characters of XML only, and with no bare ampersand.
+pub fn is_sound(text: &str) -> bool {
+    let is_reference = |(at, _): (usize, &str)| {
+        let name = text[at + 1..].split(';').next().unwrap_or_default();
+        matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") || name.starts_with('#')
+    };
+    xml_safe(text) == text
+        && text.match_indices('&').all(is_reference)
+        && Feed::read_from(text.as_bytes()).is_ok()
+}
+
 /// The links of a document: itself and its neighbours, and the page of the publication.
 fn document_links(catalog: Catalog, place: DocumentLocation) -> Vec<Link> {
     let mut links: Vec<Link> = place
@@ -99,7 +111,9 @@ fn event_extension(event: &Event) -> ExtensionMap {
     [("ev".to_owned(), values.collect())].into()
 }
 
+/// An extension without a value. `atom_syndication` writes attributes of extensions as they are, so they are escaped here.
 fn extension(prefix: &str, name: &str, attrs: BTreeMap<String, String>) -> ExtensionMap {
+    let attrs = attrs.into_iter().map(|(name, value)| (name, escaped(&xml_safe(&value)))).collect();
     let extension = Extension { name: format!("{prefix}:{name}"), attrs, ..Extension::default() };
     [(prefix.to_owned(), [(name.to_owned(), vec![extension])].into())].into()
 }
@@ -162,10 +176,17 @@ fn links(story: &Story, shown: &StoredEntry) -> Vec<Link> {
         story.translations_of(shown).into_iter().filter_map(|version| own(version, "alternate")).collect();
     if let Some(url) = shown.entry.url.as_deref().filter(|_| !translations.is_empty()) {
         // Some readers follow the first alternate link, some the last: both are the shown version. Without a language, the
-        // second one is a distinct link for RFC 4287 section 4.1.1.
+        // second one is a distinct link.
         links.extend(translations);
         links.push(link(url, "alternate", "text/html", None));
     }
+    // RFC 4287 section 4.1.1: no two alternate links of one type and language.
+    let mut seen: Vec<Option<String>> = Vec::new();
+    links.retain(|link| {
+        let is_new = !seen.contains(&link.hreflang);
+        seen.push(link.hreflang.clone());
+        is_new
+    });
     for version in story.versions.iter().filter_map(|version| own(version, "via")) {
         if !links.iter().any(|known| known.rel == "via" && known.href == version.href) {
             links.push(version);

@@ -120,7 +120,8 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
             provenance: details.provenance,
             event: details.event,
             fingerprint: row.get(15)?,
-        },
+        }
+        .made_valid(),
         partner: row.get(2)?,
         first_seen: time(row.get(13)?),
         changed: time(row.get(14)?),

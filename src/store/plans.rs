@@ -224,6 +224,7 @@ fn write_publications(w: &Unit<Write>) -> Result<()> {
     w.publishing().put_behind("a")?;
     w.publishing().set_even(&["a".to_owned()])?;
     w.publishing().set_archives(&channel, 0)?;
+    w.publishing().set_checked(&channel)?;
     w.publishing().index_words(10)?;
     Ok(())
 }
@@ -427,6 +428,7 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().dirty_keys()?;
     r.publishing().dirty_stories(&[StoryKey(1)])?;
     r.publishing().publications()?;
+    r.publishing().unchecked()?;
     r.publishing().site_digest()?;
     r.publishing().coming()?;
     r.publishing().outdated_files()?;

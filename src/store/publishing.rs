@@ -51,6 +51,12 @@ impl<A> Publishing<'_, A> {
         self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
+    /// The number of archive documents of the publications whose documents an earlier version wrote.
+    pub fn unchecked(&self) -> Result<HashMap<PublicationKey, i64>> {
+        let sql = "SELECT path, archived FROM publication WHERE is_checked = 0 AND path <> ?1";
+        Ok(self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+    }
+
     /// What surrounded the stories of all publications when they were last rendered.
     pub fn site_digest(&self) -> Result<Option<String>> {
         self.db.row("SELECT contents FROM publication WHERE path = ?1", [AROUND], |row| row.get(0))
@@ -296,6 +302,12 @@ impl Publishing<'_, Write> {
     pub fn set_archives(&self, publication: &PublicationKey, count: i64) -> Result<()> {
         self.db
             .execute("UPDATE publication SET archived = ?2 WHERE path = ?1", params![publication, count])?;
+        Ok(())
+    }
+
+    /// Records that the documents of a publication are of this version.
+    pub fn set_checked(&self, publication: &PublicationKey) -> Result<()> {
+        self.db.execute("UPDATE publication SET is_checked = 1 WHERE path = ?1", [publication])?;
         Ok(())
     }
 

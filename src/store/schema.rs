@@ -7,7 +7,7 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 18] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
@@ -25,6 +25,7 @@ const STEPS: [&str; 17] = [
     include_str!("../../migrations/sqlite/0015_domains.sql"),
     include_str!("../../migrations/sqlite/0016_grams.sql"),
     include_str!("../../migrations/sqlite/0017_refused.sql"),
+    include_str!("../../migrations/sqlite/0018_archives.sql"),
 ];
 
 /// Number of steps already applied.

@@ -95,18 +95,23 @@ fn spaces(text: &str) -> usize {
 /// Size of the pieces that are scanned as a whole, in bytes.
 const PIECE_BYTES: usize = 128;
 
-/// Removes characters that no XML document may contain (XML 1.0 section 2.2): control characters except tab and line ends,
-/// U+FFFE and U+FFFF. Terminals would obey some of them.
+/// Removes characters that no XML document may contain (XML 1.0 section 2.2) or that terminals would obey: control characters except
+/// tab and line ends, U+FFFE and U+FFFF.
 pub fn printable(text: String) -> String {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
     // Most texts have none of the bytes that such characters start with. Whole pieces are scanned without branches, so that the
     // loop can be vectorised.
     let may_have =
         |piece: &[u8]| piece.iter().fold(false, |seen, byte| seen | is_control(*byte) | (*byte == 0xEF));
-    if !text.as_bytes().chunks(PIECE_BYTES).any(may_have) {
+    let bytes = text.as_bytes();
+    let has_c1 =
+        || memchr::memchr_iter(0xC2, bytes).any(|at| bytes.get(at + 1).is_some_and(|byte| *byte < 0xA0));
+    if !bytes.chunks(PIECE_BYTES).any(may_have) && !has_c1() {
         return text;
     }
-    let is_kept = |c: &char| !matches!(c, '\u{FFFE}' | '\u{FFFF}') && !u8::try_from(*c).is_ok_and(is_control);
+    let is_kept = |c: &char| {
+        !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{80}'..='\u{9F}') && !u8::try_from(*c).is_ok_and(is_control)
+    };
     text.chars().filter(is_kept).collect()
 }
 

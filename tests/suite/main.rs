@@ -35,4 +35,5 @@ mod stories;
 mod support;
 mod together;
 mod topics;
+mod validity;
 mod websub;
