@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench polling`. The sources are addresses of 127.0.0.0/8, served by a process of their own.
 
+#![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
+
 mod support;
 
 use std::path::Path;

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench reading`; feedparser is measured where `python3` (or `$COURANT_TEST_PYTHON`) has it.
 
+#![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
+
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

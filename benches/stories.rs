@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench stories`; `STORIES_MAX=1000000` goes to a million known entries.
 
+#![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
+
 use std::hint::black_box;
 use std::io::Cursor;
 use std::time::Instant;

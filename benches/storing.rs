@@ -5,6 +5,8 @@
 //! `cargo bench --bench storing`; `STORING_FEEDS=100,1000,10000` says how many. Where newsboat is installed, it reads them too.
 //! `STORING_SCALE=10000,1000000` measures instead what a store of so many entries costs whoever uses it.
 
+#![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
+
 #[path = "support/prose.rs"]
 mod prose;
 mod support;

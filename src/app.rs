@@ -33,6 +33,7 @@ use crate::store::{Lease, LeasedResource, Store};
 use crate::support::clock::{Clock, TokenSource};
 use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
+use crate::support::terminal::errln;
 use crate::view::Catalog;
 
 use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret};
@@ -167,7 +168,7 @@ impl App {
             done += entries;
             if told.elapsed() >= REPORT_INTERVAL {
                 told = Instant::now();
-                eprintln!("bringing the database up to date: {done} entries are ready to be compared");
+                errln!("bringing the database up to date: {done} entries are ready to be compared");
             }
             !self.stop.is_cancelled()
         })?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::clock::Interrupted;
+use crate::support::terminal::errln;
 
 /// After a signal, work still under way after this time is abandoned.
 const ENDED_WITHIN: Duration = Duration::from_millis(1_500);
@@ -64,7 +65,7 @@ impl Signals {
                     }
                     Some(ShutdownMode::AtOnce) | None => {}
                 }
-                eprintln!("{Interrupted}");
+                errln!("{Interrupted}");
                 std::process::exit(INTERRUPTED_CODE);
             }
         });

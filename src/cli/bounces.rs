@@ -17,6 +17,7 @@ use crate::pipeline::mail::bounces::take;
 use crate::pipeline::mail::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
 use crate::pipeline::refresh::Refresher;
 use crate::pipeline::refresh::mailbox::source_of;
+use crate::support::terminal::{errln, outln};
 use crate::support::text::{many, percent_decoded};
 
 /// Reads returned mail from a file or folder, `-` or `imap[s]://`, or receives it from a mail server (`lmtp`).
@@ -27,7 +28,7 @@ pub(super) async fn bounces(app: &App, place: &str, listen: &str, config_path: &
     let mut count = 0usize;
     let mut told = |taken: ProcessedMessage| {
         count += 1;
-        taken.lines.iter().for_each(|line| println!("{line}"));
+        taken.lines.iter().for_each(|line| outln!("{line}"));
         taken.verdict == MessageDisposition::Done
     };
     let reader = reader(app, None);
@@ -46,7 +47,7 @@ pub(super) async fn bounces(app: &App, place: &str, listen: &str, config_path: &
         }
         path => mailbox::each_under(Path::new(path), &mut visit)?,
     }
-    println!("{} read", many(count, "message", "messages"));
+    outln!("{} read", many(count, "message", "messages"));
     Ok(())
 }
 
@@ -115,7 +116,7 @@ fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result
 async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
     let listener =
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    eprintln!("LMTP on {}", listener.local_addr()?);
+    errln!("LMTP on {}", listener.local_addr()?);
     let (store, sender, clock, reader) =
         (app.refresher.store.clone(), app.sender.clone(), app.clock, reader(app, None));
     let fraud_is_complaint = app.config.mail.fraud_is_complaint;
@@ -137,7 +138,7 @@ async fn hand_over(app: &App, listen: &str) -> anyhow::Result<()> {
         let taken = taken.and_then(|taken| taken.map_or_else(|| take(&returns, bytes, recipients), Ok));
         match taken {
             Ok(taken) => {
-                taken.lines.iter().for_each(|line| println!("{line}"));
+                taken.lines.iter().for_each(|line| outln!("{line}"));
                 taken.verdict != MessageDisposition::Later
             }
             Err(error) => {

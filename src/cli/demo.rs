@@ -24,6 +24,7 @@ use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
 use crate::support::clock::Clock;
 use crate::support::files;
+use crate::support::terminal::outln;
 use crate::support::text::many;
 use crate::{config, web};
 
@@ -184,7 +185,7 @@ pub async fn run(
     files::write_atomically(&file, sites.configuration().as_bytes())
         .with_context(|| format!("cannot write {}", file.display()))?;
     let start = now.map_or_else(|| START.parse(), Ok)?;
-    println!("Example sites of eight partners on {}, configuration in {}\n", sites.origin, file.display());
+    outln!("Example sites of eight partners on {}, configuration in {}\n", sites.origin, file.display());
 
     let app = App::new(config::load(&file)?, Clock::Fixed(start), CancellationToken::new())?;
     let first = app.run_once().await?;
@@ -208,7 +209,7 @@ pub async fn run(
 
 async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    println!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
+    outln!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
     signals.end_with(ShutdownMode::Own);
     let stop = signals.stop.clone().cancelled_owned();
     Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, stop).await?)
@@ -239,29 +240,29 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64) {
-    println!("First cycle: {requests} requests, {bytes} bytes of documents");
+    outln!("First cycle: {requests} requests, {bytes} bytes of documents");
     for report in &run_once.reports {
         match &report.outcome {
             SourceOutcome::Read { new, .. } => {
-                println!("  {:<12} {}", report.source, many(*new, "entry", "entries"))
+                outln!("  {:<12} {}", report.source, many(*new, "entry", "entries"))
             }
             SourceOutcome::Failed(reason) => {
-                println!("  {:<12} failed, and the run went on: {reason}", report.source)
+                outln!("  {:<12} failed, and the run went on: {reason}", report.source)
             }
             SourceOutcome::NotModified | SourceOutcome::TakenOver => {
-                println!("  {:<12} not modified", report.source)
+                outln!("  {:<12} not modified", report.source)
             }
         }
     }
-    println!("\nMerged into {}, because:", many(run_once.published.stories, "story", "stories"));
+    outln!("\nMerged into {}, because:", many(run_once.published.stories, "story", "stories"));
     for report in &run_once.reports {
         if let SourceOutcome::Read { joined, .. } = &report.outcome {
-            joined.iter().for_each(|line| println!("  {line}"));
+            joined.iter().for_each(|line| outln!("  {line}"));
         }
     }
     for (id, turn) in &run_once.digest_reports {
         if let DigestReport::Queued { stories, recipients } = turn {
-            println!(
+            outln!(
                 "\nDigest \"{id}\": {} to {}, {} sent",
                 many(*stories, "story", "stories"),
                 many(*recipients, "recipient", "recipients"),
@@ -274,7 +275,7 @@ fn report_first(run_once: &RunReport, (requests, _): (usize, usize), bytes: u64)
 fn report_second(run_once: &RunReport, before: (usize, usize), after: (usize, usize), bytes: u64) {
     let read =
         run_once.reports.iter().filter(|report| matches!(report.outcome, SourceOutcome::Read { .. })).count();
-    println!(
+    outln!(
         "\nSecond cycle, two hours later: {}, {} answered 304, {} read again, {} of documents,\n  {} rewritten, {} sent",
         many(after.0 - before.0, "request", "requests"),
         after.1 - before.1,
@@ -287,7 +288,7 @@ fn report_second(run_once: &RunReport, before: (usize, usize), after: (usize, us
 
 fn report_files(app: &App) -> anyhow::Result<()> {
     let folder = std::path::absolute(&app.config.publish.dir)?;
-    println!(
+    outln!(
         "\nMerged feed  {}\nPage         {}",
         folder.join("atom.xml").display(),
         folder.join("index.html").display()
@@ -297,9 +298,9 @@ fn report_files(app: &App) -> anyhow::Result<()> {
         std::fs::read_dir(&outbox).into_iter().flatten().flatten().map(|mail| mail.path()).collect();
     mails.sort();
     for mail in mails {
-        println!("Mail         {}", mail.display());
+        outln!("Mail         {}", mail.display());
     }
     let entries = app.store().read(|r| r.entries().count())?;
-    println!("Store        {} ({})", app.config.store_path.display(), many(entries, "entry", "entries"));
+    outln!("Store        {} ({})", app.config.store_path.display(), many(entries, "entry", "entries"));
     Ok(())
 }

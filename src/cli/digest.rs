@@ -14,6 +14,7 @@ use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::pipeline::mail::queue::{self as turns, Preview};
 use crate::support::files;
+use crate::support::terminal::{errln, outln};
 use crate::support::text::many;
 
 fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
@@ -31,7 +32,7 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
         if is_dry {
             let Preview { stories, issue, .. } = turns::preview(app.store(), app.mail_context(), digest)?;
             let text = shown(&issue.text, &issue.places);
-            println!(
+            outln!(
                 "Digest: {} ({}, {})\nSubject: {}\n\n{text}",
                 digest.id,
                 many(stories.len(), "story", "stories"),
@@ -41,7 +42,7 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
             continue;
         }
         let turn = turns::queue(app.store(), app.mail_context(), digest, true)?;
-        println!("{}: {}", digest.id, list::turn(&turn));
+        outln!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
         app.archive()?;
@@ -142,13 +143,13 @@ pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: boo
     let issue = match issue {
         Ok(issue) => issue,
         Err(why) => {
-            println!("{why}");
+            outln!("{why}");
             return Ok(());
         }
     };
     let folder = PathBuf::from("preview");
     let (html, text) = (shown(&issue.html, &issue.places), shown(&issue.text, &issue.places));
-    println!("Subject: {}", issue.subject);
+    outln!("Subject: {}", issue.subject);
     let (built, _) = message(app, digest, &address, issue)?;
     for (name, bytes) in [
         ("digest.html", html.as_bytes()),
@@ -157,7 +158,7 @@ pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: boo
     ] {
         let path = folder.join(name);
         files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("{}", path.display());
+        outln!("{}", path.display());
     }
     if is_open {
         open_in_browser(&folder.join("digest.html"));
@@ -169,7 +170,7 @@ fn open_in_browser(file: &Path) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = Command::new(opener).arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if let Err(error) = opened {
-        eprintln!("the browser could not be started with {opener}: {error}");
+        errln!("the browser could not be started with {opener}: {error}");
     }
 }
 
@@ -189,7 +190,7 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
     let (digest, issue) = match wanted {
         (digest, Ok(issue)) => (digest, issue),
         (_, Err(why)) => {
-            println!("{why}");
+            outln!("{why}");
             return Ok(());
         }
     };
@@ -197,6 +198,6 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
     let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
     app.transport.close().await;
     sent.result.with_context(|| format!("the test mail to {address} was not sent"))?;
-    println!("sent to {address}: {}", delivery.issue.subject);
+    outln!("sent to {address}: {}", delivery.issue.subject);
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::app::{App, Usage};
 use crate::pipeline::mail::import::{Import, Imported};
 use crate::store::{Unit, Write};
 use crate::subscriber_csv::{self, Row, RowDecision, Table, TableContext};
+use crate::support::terminal::{errln, outln};
 use crate::support::text::many;
 
 #[derive(Debug, Clone, Args)]
@@ -49,13 +50,13 @@ pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
     let file = options.file.display();
     let mut table = read(app, options)?;
     if !table.unclear.is_empty() {
-        table.unclear.iter().for_each(|why| eprintln!("{file}:1: {why}"));
+        table.unclear.iter().for_each(|why| errln!("{file}:1: {why}"));
         return Err(Usage("nothing was imported: the table does not make clear who wants mail".into()).into());
     }
     ask_for_consent(&mut table, options.consent.is_some());
     table.faults.sort();
-    table.faults.iter().for_each(|(line, fault)| eprintln!("{file}:{line}: {fault}"));
-    table.hints.iter().for_each(|(line, hint)| eprintln!("{file}:{line}: hint: {hint}"));
+    table.faults.iter().for_each(|(line, fault)| errln!("{file}:{line}: {fault}"));
+    table.hints.iter().for_each(|(line, hint)| errln!("{file}:{line}: hint: {hint}"));
     if !table.faults.is_empty() && !options.skip_faulty {
         return Err(Usage(format!(
             "{}, nothing was imported (--skip-faulty imports the rows that are right: {})",
@@ -126,7 +127,7 @@ fn keep(app: &App, options: &ImportOptions, table: &Table) -> anyhow::Result<Cou
     };
     let (counts, lines) =
         if options.dry_run { app.store().try_out(imported)? } else { app.store().write(imported)? };
-    lines.iter().for_each(|line| eprintln!("{line}"));
+    lines.iter().for_each(|line| errln!("{line}"));
     Ok(counts)
 }
 
@@ -142,5 +143,5 @@ fn print_summary(counts: &Counts, faulty: usize, is_dry: bool) {
             line += &format!(", {count} {what}");
         }
     }
-    println!("{line}");
+    outln!("{line}");
 }

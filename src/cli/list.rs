@@ -12,6 +12,7 @@ use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::store::{EntryFilter, MarkupScope, SourceRow, Store};
+use crate::support::terminal;
 use crate::support::text::{many, shorten};
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
@@ -25,7 +26,7 @@ fn rfc3339(time: Timestamp) -> String {
 
 /// Prints one line, or one JSON object, per entry.
 pub(super) fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(terminal::stdout());
     store.read(|r| {
         r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json))
     })?;
@@ -93,7 +94,7 @@ fn next_poll(source: &Source, state: &FetchState) -> String {
 
 /// Prints one row per source, configured ones first.
 pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(terminal::stdout());
     writeln!(
         out,
         "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR",
@@ -134,7 +135,7 @@ pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Res
 
 /// Prints the outcome of a fetch.
 pub(super) fn reports(reports: &[SourceReport]) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(terminal::stdout());
     for report in reports {
         let line = match &report.outcome {
             SourceOutcome::NotModified => "not modified".to_owned(),
@@ -162,7 +163,7 @@ pub(super) fn turn(turn: &DigestReport) -> String {
 }
 
 pub(super) fn deliveries(deliveries: &Deliveries) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     writeln!(
         out,
         "{} sent, {} deferred, {} refused",

@@ -33,6 +33,7 @@ use crate::store::EntryFilter;
 use crate::support::clock::Clock;
 use crate::support::files;
 use crate::support::templates::BUILT_IN;
+use crate::support::terminal::{self, errln, outln};
 use crate::support::text::many;
 
 /// How long the runtime waits for blocked threads on exit.
@@ -63,14 +64,15 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(LEFT_AFTER);
             result
         });
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let printed = terminal::finish().context("standard output cannot be written to");
+    let Err(error) = result.and(printed) else { return ExitCode::SUCCESS };
     let is_broken_pipe = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
     if is_broken_pipe {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{error:#}");
+    errln!("{error:#}");
     ExitCode::from(match () {
         () if error.is::<ConfigError>() || error.is::<Usage>() => 2,
         () if error.is::<EverySourceFailed>() => 3,
@@ -108,9 +110,9 @@ fn check(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
     app::transport(&config.mail).map_err(|error| Usage(format!("{}: {error:#}", path.display())))?;
     for note in config.mail.transport.notes() {
-        println!("{note}");
+        outln!("{note}");
     }
-    println!(
+    outln!(
         "{} is valid: {} ({} enabled), {}, {}",
         path.display(),
         many(config.sources.len(), "source", "sources"),
@@ -198,13 +200,13 @@ fn init(dir: &Path) -> anyhow::Result<()> {
     }
     files::write_atomically(&config, config::STARTER.as_bytes())
         .with_context(|| format!("cannot write {}", config.display()))?;
-    println!("{}", config.display());
+    outln!("{}", config.display());
     for (name, text) in BUILT_IN {
         let path = dir.join("templates").join(name);
         if !path.exists() {
             files::write_atomically(&path, text.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
-            println!("{}", path.display());
+            outln!("{}", path.display());
         }
     }
     Ok(())
@@ -229,7 +231,7 @@ async fn fetch(app: &App, all: bool, source: Option<String>) -> anyhow::Result<(
 
 async fn publish(app: &App) -> anyhow::Result<()> {
     let published = app.publish().await?;
-    println!(
+    outln!(
         "{} in {}, {} written",
         many(published.stories, "story", "stories"),
         app.config.publish.dir.display(),

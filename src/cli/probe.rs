@@ -23,6 +23,7 @@ use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
+use crate::support::terminal::{self, errln, outln};
 use document::ProbeResult;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,7 +95,7 @@ pub async fn probe(
     let reading = document::clean_found(found, url.as_ref(), &filter, &classifier, Some(&language_detector));
     match wanted.format {
         ProbeFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
-        ProbeFormat::Text => print!("{}", reading.to_text(is_verbose)),
+        ProbeFormat::Text => write!(terminal::stdout(), "{}", reading.to_text(is_verbose))?,
     }
     if wanted.write {
         write_found(config_path, url.as_ref(), reading.select())?;
@@ -117,7 +118,7 @@ fn print_article(article: &serde_json::Value, format: ProbeFormat) -> anyhow::Re
     match format {
         ProbeFormat::Jsonfeed => print_json(article)?,
         ProbeFormat::Text => {
-            println!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
+            outln!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
         }
     }
     Ok(())
@@ -130,12 +131,12 @@ fn write_found(config_path: &Path, url: Option<&Url>, select: Option<&Select>) -
     })?;
     let url = url.ok_or_else(|| Usage("--write needs the address of the page: give it with --url".into()))?;
     write_select(config_path, url, select)?;
-    eprintln!("{}: selectors of {url} written", config_path.display());
+    errln!("{}: selectors of {url} written", config_path.display());
     Ok(())
 }
 
 fn print_json(value: &Value) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(terminal::stdout());
     serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)

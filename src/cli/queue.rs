@@ -7,6 +7,7 @@ use serde_json::json;
 use super::ListFormat;
 use crate::app::App;
 use crate::store::QueuedDelivery;
+use crate::support::terminal;
 
 /// Display names of delivery states, in the order in which they are listed.
 const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"), ("failed", "refused")];
@@ -16,7 +17,7 @@ const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"
 /// # Errors
 /// When the store fails.
 pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(terminal::stdout());
     let mut counts = Vec::new();
     for (state, called) in STATES {
         let mut count = 0usize;

@@ -7,6 +7,7 @@ use crate::model::mail_address::Address;
 use crate::model::subscriber::{Preferences, Subscriber, SubscriberState};
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
+use crate::support::terminal::{self, outln};
 
 /// An event in the history of an address.
 struct HistoryLine {
@@ -77,7 +78,7 @@ pub(super) fn show(app: &App, address: &Address) -> anyhow::Result<()> {
     if is_unknown && digests.is_empty() && sign_ups == 0 {
         return Err(Usage(format!("no subscriber, recipient or delivery is known for {address}")).into());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     writeln!(out, "{address}")?;
     match &subscriber {
         Some(known) => writeln!(out, "{}", subscription_line(known))?,
@@ -160,11 +161,11 @@ pub(super) fn resume(app: &App, address: &Address, even_complained: bool) -> any
         .into());
     }
     for Suppression { scope, why, since } in &suppressed {
-        println!("{address} has received nothing from {scope} since {since}: {why}");
+        outln!("{address} has received nothing from {scope} since {since}: {why}");
     }
     let last = deliveries.iter().rev().find(|[.., state, error]| state == "failed" && !error.is_empty());
     if let (false, Some([.., error])) = (suppressed.is_empty(), last) {
-        println!("{address}: the last mail was refused: {error}");
+        outln!("{address}: the last mail was refused: {error}");
     }
     if known.is_some() {
         return set_state(app, address, SubscriberState::Active);
@@ -177,10 +178,10 @@ pub(super) fn resume(app: &App, address: &Address, even_complained: bool) -> any
     }
     app.store().write(|w| w.subscribers().lift_suppression(&hash, app.clock.now()))?;
     match digests.is_empty() {
-        true => println!(
+        true => outln!(
             "{address} is no longer suppressed; it is neither on the list nor a recipient of a [[digest]]"
         ),
-        false => println!("{address} gets mail again: {}", digests.join(", ")),
+        false => outln!("{address} gets mail again: {}", digests.join(", ")),
     }
     Ok(())
 }
@@ -202,6 +203,6 @@ pub(super) fn set_state(app: &App, address: &Address, state: SubscriberState) ->
         .ok_or_else(|| not_there(address))?;
     let Subscriber { address, preferences, consent, .. } = known;
     let changed = subscribers::put(app.store(), key, address, preferences, consent, state, app.clock.now())?;
-    println!("{} is {}", changed.address, changed.state.as_str());
+    outln!("{} is {}", changed.address, changed.state.as_str());
     Ok(())
 }

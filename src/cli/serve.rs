@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{self, App};
 use crate::model::digest::DigestId;
+use crate::support::terminal::errln;
 use crate::web;
 use crate::web::limits::Limits;
 use crate::web::picture_cache::PictureCache;
@@ -28,7 +29,7 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
     let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
-    eprintln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
+    errln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
     let readers = reader_threads()?;
     let server = answer_readers(&readers, &app, listener, mail_waits.clone());
     let stop = app.stop.clone();

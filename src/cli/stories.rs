@@ -12,6 +12,7 @@ use crate::dedupe::placement::Assessment;
 use crate::model::story::StoredEntry;
 use crate::pipeline::maintenance;
 use crate::store::Store;
+use crate::support::terminal::{self, errln, outln};
 use crate::support::text::many;
 
 /// Size of the input and output buffers, in bytes.
@@ -36,9 +37,9 @@ pub(super) fn cluster(file: &Path) -> anyhow::Result<()> {
         read => read.with_context(|| format!("cannot read {shown}"))?,
     }
     for problem in &clustering.problems {
-        eprintln!("{problem}");
+        errln!("{problem}");
     }
-    let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(BUFFER, terminal::stdout());
     for placed in clustering.into_placed() {
         let line = json!({ "id": placed.id, "cluster": placed.cluster, "relation": placed.relation.as_str(), "reason": placed.reason });
         writeln!(out, "{line}")?;
@@ -106,7 +107,7 @@ pub(super) fn explain(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
     let explanation = maintenance::explain(store, &entry)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     write_entry(&mut out, &entry)?;
     let versions = &explanation.story.versions;
     let size = match versions.len() {
@@ -147,8 +148,8 @@ pub(super) fn merge(app: &App, one: &str, other: &str) -> anyhow::Result<()> {
     }
     maintenance::merge(store, &one, &other, app.clock.now())?;
     let story = store.read(|r| r.entries().story_of(one.order))?;
-    println!("one story of {} entries, and it stays so:", story.versions.len());
-    story.versions.iter().for_each(|version| println!("{}", line(version)));
+    outln!("one story of {} entries, and it stays so:", story.versions.len());
+    story.versions.iter().for_each(|version| outln!("{}", line(version)));
     Ok(())
 }
 
@@ -157,10 +158,10 @@ pub(super) fn split(app: &App, name: &str) -> anyhow::Result<()> {
     let store = app.store();
     let entry = find(store, name)?;
     match maintenance::split(store, &entry, app.clock.now())? {
-        0 => println!("it was alone in its story"),
+        0 => outln!("it was alone in its story"),
         count => {
             let others = many(count, "other", "others");
-            println!("{}\nis a story of its own now, and stays apart from {others}", line(&entry));
+            outln!("{}\nis a story of its own now, and stays apart from {others}", line(&entry));
         }
     }
     Ok(())
@@ -175,7 +176,7 @@ pub(super) fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let changes = changes?;
     let moved = if is_dry { "would move" } else { "moved" };
-    println!(
+    outln!(
         "{} looked at, {} {moved} to another story; nothing is announced again",
         many(changes.entries, "entry", "entries"),
         changes.changed

@@ -15,6 +15,7 @@ use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, Subscri
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 use crate::subscriber_csv;
+use crate::support::terminal::{self, errln, outln};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subscribers {
@@ -162,13 +163,13 @@ pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()>
             if !subscribers::remove(app.store(), key, &address)? {
                 return Err(not_there(&address));
             }
-            println!("{address} was removed from the list");
+            outln!("{address} was removed from the list");
             Ok(())
         }
         Subscribers::Erase { address: text } => {
             let address = address(text)?;
             let was_known = subscribers::erase(app.store(), key, &address, now)?;
-            println!(
+            outln!(
                 "{}",
                 if was_known {
                     "erased: only a keyed hash of the address is left"
@@ -203,7 +204,7 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
         .into());
     }
     if known.as_ref().is_some_and(|known| is_in(&known)) && !(wanted.update || wanted.resubscribe) {
-        println!("{address} is in the list already, nothing was changed: --update changes what they get");
+        outln!("{address} is in the list already, nothing was changed: --update changes what they get");
         return Ok(());
     }
     let faults = |faults: Vec<(&str, String)>| {
@@ -213,7 +214,7 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     let preferences =
         app.subscription_options().preferences(&choice, &app.config.channel.language).map_err(faults)?;
     if let Some(hint) = address.hint() {
-        eprintln!("{address}: did they mean {hint}?");
+        errln!("{address}: did they mean {hint}?");
     }
     let source = wanted.consent.clone().unwrap_or_else(|| "put in by the operator".into());
     let consent = Consent { source, at: now, text: None };
@@ -233,7 +234,7 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
         }
         Ok::<_, anyhow::Error>(put)
     })?;
-    println!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
+    outln!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
     Ok(())
 }
 
@@ -254,7 +255,7 @@ fn export(app: &App, file: Option<&Path>, wanted: Option<&str>) -> anyhow::Resul
         Some(path) if path != Path::new("-") => {
             Box::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
         }
-        _ => Box::new(std::io::stdout().lock()),
+        _ => Box::new(terminal::stdout()),
     };
     if let Some(text) = wanted {
         let known = subscribers::everything(app.store(), &app.sender.key, &address(text)?)?;
@@ -275,7 +276,7 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
             SubscriberState::parse(text).ok_or_else(|| Usage(format!("no state is called \"{text}\"")))
         })
         .transpose()?;
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     let is_json = format == super::ListFormat::Jsonl;
     let row = |subscriber: Subscriber| -> anyhow::Result<()> {
         if wanted.is_some_and(|wanted| wanted != subscriber.state) {

@@ -16,6 +16,7 @@ use crate::classify::{Classifier, text_of};
 use crate::model::topic::{LabelledEntry, Topic};
 use crate::pipeline::maintenance;
 use crate::support::files::write_atomically;
+use crate::support::terminal::{self, outln};
 use crate::support::text::many;
 
 /// Folds of a cross-validation.
@@ -112,7 +113,7 @@ fn train(labels: &Path, path: &Path, app: Option<&App>) -> anyhow::Result<()> {
     let model = Model::train(&examples)?;
     let bytes = model.to_bytes();
     write_atomically(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    println!(
+    outln!(
         "{}: {} learned from {} and {}, {} kB",
         path.display(),
         many(model.labels().len(), "topic", "topics"),
@@ -150,7 +151,7 @@ fn predict(model: &Model, file: &Path, margin_min: f32, has_evidence: bool) -> a
         out
     };
     let parts: Vec<String> = texts.par_chunks(TEXTS_TOGETHER).map(answer).collect();
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(terminal::stdout());
     parts.iter().try_for_each(|part| out.write_all(part.as_bytes()))?;
     Ok(out.flush()?)
 }
@@ -169,10 +170,10 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
         Ok(score)
     };
     print_score(&scores(0.0)?);
-    println!();
+    outln!("");
     for margin in MARGINS {
         let score = scores(margin)?;
-        println!(
+        outln!(
             "lead of {margin:.1}: answers {:.1} %, of which right {:.1} %",
             100.0 * score.answered as f64 / score.texts.max(1) as f64,
             100.0 * score.precision()
@@ -183,17 +184,17 @@ fn eval(labels: &Path, model: Option<&Path>) -> anyhow::Result<()> {
 
 /// Prints how well topics were assigned: each of them, and all.
 fn print_score(whole: &Score) {
-    println!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
+    outln!("{:<24}  {:>5}  {:>9}  {:>6}  {:>5}", "topic", "texts", "precision", "recall", "F1");
     for (label, (right, given, there)) in &whole.by_label {
         let share = |of: usize| *right as f64 / of.max(1) as f64;
-        println!(
+        outln!(
             "{label:<24}  {there:>5}  {:>9.3}  {:>6.3}  {:>5.3}",
             share(*given),
             share(*there),
             whole.f1(label)
         );
     }
-    println!(
+    outln!(
         "{:<24}  {:>5}  {:>9.3}  {:>6}  {:>5.3}",
         "all (F1: mean of topics)",
         whole.texts,
@@ -236,17 +237,17 @@ pub(super) fn topics(app: &App, wanted: &Topics) -> anyhow::Result<()> {
 fn print_suggestions(topic: &str, count: usize, found: &BTreeMap<String, Vec<Suggestion>>) {
     let from = many(count, "labelled entry", "labelled entries");
     if found.is_empty() {
-        println!("{topic}: {from}, no keyword to propose");
+        outln!("{topic}: {from}, no keyword to propose");
         return;
     }
-    println!("{topic}: {from}; not found by the rules yet:");
+    outln!("{topic}: {from}; not found by the rules yet:");
     for (language, suggestions) in found {
         let language = if language.is_empty() { "unknown language" } else { language };
         let keywords: Vec<String> =
             suggestions.iter().map(|suggestion| format!("\"{}\"", suggestion.keyword)).collect();
-        println!("  {language} = [{}]", keywords.join(", "));
+        outln!("  {language} = [{}]", keywords.join(", "));
         for Suggestion { keyword, with_topic, without } in suggestions {
-            println!("    {keyword}: in {with_topic} with the topic, {without} without");
+            outln!("    {keyword}: in {with_topic} with the topic, {without} without");
         }
     }
 }
@@ -274,10 +275,10 @@ pub(super) fn label(app: &App, name: &str, topics: &[String], is_forgotten: bool
         (!is_forgotten).then_some(topics),
         app.clock.now(),
     )?;
-    println!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
-    matches.iter().for_each(|matched| println!("  {}: {}", matched.topic, matched.reasons()));
+    outln!("\"{}\" ({}):", entry.entry.headline(), entry.entry.source);
+    matches.iter().for_each(|matched| outln!("  {}: {}", matched.topic, matched.reasons()));
     if matches.is_empty() {
-        println!("  no topic");
+        outln!("  no topic");
     }
     Ok(())
 }
@@ -291,7 +292,7 @@ pub(super) fn reclassify(app: &App) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     let changes = changes?;
-    println!(
+    outln!(
         "{} looked at, {} other topics; nothing is announced again",
         many(changes.entries, "entry", "entries"),
         many(changes.changed, "has", "have")

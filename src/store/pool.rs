@@ -13,6 +13,7 @@ use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
 use super::workers::{LivenessLock, hidden_path, is_free, move_to_hidden_path};
 use super::{Result, StoreError, schema};
+use crate::support::terminal::errln;
 
 /// Number of concurrent readers; further ones wait.
 const READERS_MAX: usize = 4;
@@ -70,7 +71,7 @@ impl ConnectionPool {
         move_to_hidden_path(path, "workers");
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
-            |step: usize, steps: usize| eprintln!("bringing the database up to date: step {step} of {steps}");
+            |step: usize, steps: usize| errln!("bringing the database up to date: step {step} of {steps}");
         schema::migrate(&mut connection, said)?;
         let alive = LivenessLock::new(path, worker);
         let db = Db::new(connection);

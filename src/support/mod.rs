@@ -6,4 +6,5 @@ pub mod i18n;
 pub mod stopwords;
 pub mod telemetry;
 pub mod templates;
+pub mod terminal;
 pub mod text;

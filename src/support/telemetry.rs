@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
+use super::terminal::LogWriter;
+
 /// Starts logging; calling it again has no effect. Colours are for people at a terminal.
 pub fn start(verbosity: u8, is_quiet: bool, as_json: bool, has_colours: bool) {
     let level = match (is_quiet, verbosity) {
@@ -20,8 +22,9 @@ pub fn start(verbosity: u8, is_quiet: bool, as_json: bool, has_colours: bool) {
     };
     // HTML parsers complain about every broken tag; the mail library logs passwords and addresses.
     let filter = EnvFilter::new(format!("{level},html5ever=error,selectors=error,lettre=off"));
+    let writer = move || LogWriter { has_colours };
     let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(has_colours);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(has_colours);
     let _ = if as_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
 

@@ -157,3 +157,56 @@ fn the_demo_needs_nothing_and_its_second_cycle_transfers_and_sends_nothing() {
     assert_ne!(app.run(&["demo", "--dir", app.path("own").to_str().unwrap()]).code, 0);
     assert_eq!(app.read("own/feeds.toml"), "# mine\n");
 }
+
+/// A device that takes nothing, as a full disk does.
+fn full() -> std::process::Stdio {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+}
+
+#[test]
+fn an_output_that_takes_nothing_ends_no_command_in_the_middle() {
+    let server = Server::always(Reply::ok(rss(&[("s", "The bridge is open again", 12, "text")])));
+    let digest = "[[topic]]\nid = \"t\"\nkeywords = { en = [\"bridge\"] }\n[[digest]]\nid = \"d\"\nschedule = \"Thu 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n";
+    let app = App::new(&format!("{digest}[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/")));
+    app.ok(&["fetch"]);
+    app.write("feed.xml", rss(&[("s", "Title", 12, "text")]));
+    app.write("list.csv", "email,name\nanna@example.org,Anna\nnobody,Ben\n");
+    for arguments in [
+        &["check"][..],
+        &["probe", "feed.xml"],
+        &["probe", "feed.xml", "-v", "--format", "jsonfeed"],
+        &["-v", "run"],
+        &["fetch", "-vv", "--all"],
+        &["publish"],
+        &["recluster"],
+        &["reclassify"],
+        &["entries"],
+        &["entries", "--format", "jsonl"],
+        &["sources"],
+        &["explain", "https://partner.example/s"],
+        &["digest", "--dry-run"],
+        &["digest"],
+        &["queue"],
+        &["topics", "suggest"],
+        &["subscribers", "import", "list.csv", "--dry-run"],
+        &["subscribers", "list"],
+        &["nonsense"],
+    ] {
+        for (out, error) in [(true, false), (false, true), (true, true)] {
+            let mut command = app.command(arguments);
+            command.stdout(if out { full() } else { std::process::Stdio::piped() });
+            command.stderr(if error { full() } else { std::process::Stdio::piped() });
+            let ran = command.output().unwrap();
+            let said = String::from_utf8_lossy(&ran.stderr);
+            assert!(
+                ran.status.code().is_some_and(|code| code < 100),
+                "{arguments:?} {out} {error}: {} {said}",
+                ran.status
+            );
+            let has_printed = !app.run(arguments).stdout.is_empty() && ran.status.code() == Some(1);
+            assert!(!out || error || !has_printed || said.contains("No space left"), "{arguments:?}: {said}");
+        }
+    }
+    // What could not be said was done.
+    assert!(app.read("public/atom.xml").contains("The bridge is open again"));
+}

@@ -1,6 +1,8 @@
 //! The program from outside: the real binary, a real SQLite file, HTTP and SMTP servers that misbehave on request.
 //! `tests/README.md` says how to add a test.
 
+#![allow(clippy::disallowed_macros)] // What is skipped is said by the test itself.
+
 mod accounts;
 mod browser;
 mod calendar;

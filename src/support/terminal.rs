@@ -1,0 +1,126 @@
+//! What commands print. Characters that a terminal would obey are left out, whoever wrote them; and a standard output or error that
+//! cannot be written to, as on a full disk, ends no command in the middle: it is said once, at the end.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// The first failure to write a line to standard output.
+static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints a line on standard output.
+macro_rules! outln {
+    ($($part:tt)*) => { $crate::support::terminal::print_line(format_args!($($part)*)) };
+}
+pub(crate) use outln;
+
+/// Prints a line on standard error.
+macro_rules! errln {
+    ($($part:tt)*) => { $crate::support::terminal::complain(format_args!($($part)*)) };
+}
+pub(crate) use errln;
+
+/// See `outln!`.
+pub(crate) fn print_line(line: fmt::Arguments) {
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// See `errln!`. Where it cannot be said, nobody listens.
+pub(crate) fn complain(line: fmt::Arguments) {
+    let _ = writeln!(PlainText::new(io::stderr().lock()), "{line}");
+}
+
+/// Standard output, for many lines.
+pub fn stdout() -> PlainText<io::StdoutLock<'static>> {
+    PlainText::new(io::stdout().lock())
+}
+
+/// Whether all lines could be printed.
+///
+/// # Errors
+/// The first failure.
+pub fn finish() -> io::Result<()> {
+    let flushed = io::stdout().flush();
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(flushed, Err)
+}
+
+/// Text for a terminal: passes on what is written, without control characters.
+pub struct PlainText<W: Write> {
+    out: W,
+    /// The last byte of the piece before, if it begins a character that may be a control.
+    pending: bool,
+}
+
+/// The first byte of U+0080 to U+00BF, of which the first half are controls.
+const LATIN: u8 = 0xC2;
+
+impl<W: Write> PlainText<W> {
+    fn new(out: W) -> PlainText<W> {
+        PlainText { out, pending: false }
+    }
+
+    fn write_piece(&mut self, piece: &[u8]) -> io::Result<()> {
+        let mut kept = Vec::with_capacity(piece.len() + 1);
+        for &byte in piece {
+            let is_second = std::mem::take(&mut self.pending);
+            match byte {
+                0x80..=0x9F if is_second => continue,
+                _ if is_second => kept.push(LATIN),
+                _ => {}
+            }
+            match byte {
+                LATIN => self.pending = true,
+                b'\n' | b'\t' => kept.push(byte),
+                0..0x20 | 0x7F => {}
+                _ => kept.push(byte),
+            }
+        }
+        self.out.write_all(&kept)
+    }
+}
+
+impl<W: Write> Write for PlainText<W> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.write_piece(piece).map(|()| piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Standard error for logs, which go on when nobody can read them. With colours, their own control characters are kept.
+pub(super) struct LogWriter {
+    pub(super) has_colours: bool,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let mut out = io::stderr().lock();
+        let _ = if self.has_colours { out.write_all(piece) } else { PlainText::new(out).write_piece(piece) };
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_left_out_wherever_a_piece_ends() {
+        let text = "a\u{1b}[31mb\u{7}\tc\u{9b}2Jd\u{a0}\u{bf}\u{e9}\r\u{7f}\n\u{85}€";
+        let wanted = "a[31mb\tc2Jd\u{a0}\u{bf}\u{e9}\n€";
+        for at in 0..text.len() {
+            let mut out = PlainText::new(Vec::new());
+            out.write_all(&text.as_bytes()[..at]).unwrap();
+            out.write_all(&text.as_bytes()[at..]).unwrap();
+            assert_eq!(String::from_utf8(out.out).unwrap(), wanted, "{at}");
+        }
+    }
+}
