@@ -229,7 +229,12 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         newsletter,
         serve: read_serve(root.table("serve")),
         digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
-        sources: root.tables("source").into_iter().map(source).collect(),
+        sources: root
+            .tables("source")
+            .into_iter()
+            .zip(0..)
+            .map(|(section, position)| Source { position, ..source(section) })
+            .collect(),
         topics,
         fetch,
     };

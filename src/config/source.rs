@@ -56,6 +56,7 @@ pub(super) fn read_source(
     let interval = own_interval.unwrap_or(interval);
     let mail = read_mail_rules(&section, kind, url.as_ref(), surroundings);
     Source {
+        position: 0,
         mail,
         is_interval_fixed: own_interval.is_some(),
         partner: section.string("partner").unwrap_or_else(|| id.clone()),

@@ -216,6 +216,8 @@ pub struct MailRules {
 #[derive(Debug, Clone)]
 pub struct Source {
     pub id: String,
+    /// Its place in the configuration, from 0.
+    pub position: u32,
     pub partner: String,
     pub kind: SourceKind,
     pub url: url::Url,

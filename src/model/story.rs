@@ -59,6 +59,8 @@ pub struct StoredEntry {
     pub announced: u32,
     /// Its key, in the order in which entries were first seen.
     pub order: EntryKey,
+    /// The place of its source in the configuration.
+    pub source_position: u32,
 }
 
 /// What an entry is sorted by: its own date, but never one that had not come yet when it was first seen. An event without one that
@@ -135,7 +137,8 @@ pub struct Story {
 
 impl Story {
     /// The version to show to readers of `language`: in their language first, then originals before syndicated, those of an
-    /// earlier day before those of a later one, full texts before teasers, older before newer ones; whatever was read first.
+    /// earlier day before those of a later one, full texts before teasers, older before newer ones, the source that the configuration
+    /// names first before others; whatever was read first.
     ///
     /// # Panics
     /// Never for a story from the store, which has at least one version.
@@ -161,6 +164,7 @@ impl Story {
                 date.to_zoned_datetime(TimeZone::UTC).date(),
                 is_teaser,
                 date,
+                version.source_position,
                 at,
             )
         };

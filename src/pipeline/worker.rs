@@ -1,7 +1,7 @@
 //! Reads the sources that are due, with bounded concurrency, in total and per host. Hosts are claimed before their sources are
 //! read, so that several processes share the work and no server is asked twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,6 +202,8 @@ struct FetchRound<'a, F> {
     left: HashMap<Lease, usize>,
     /// Finished refreshes waiting to be stored.
     waiting: Vec<(usize, PreparedRefresh)>,
+    /// In a replay, the sources not stored yet: they are stored in the order of the configuration, whatever answers first.
+    order: Option<BTreeSet<usize>>,
     keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
     /// Leases released by the unit of work under way.
     releasing: Vec<Lease>,
@@ -231,6 +233,8 @@ pub async fn fetch(
         tasks: JoinSet::new(),
         left: HashMap::new(),
         waiting: Vec::new(),
+        order: matches!(clock, Clock::Fixed(_))
+            .then(|| hosts.iter().flat_map(|host| host.sources.iter().copied()).collect()),
         keeping: None,
         releasing: Vec::new(),
         reports: Vec::new(),
@@ -256,7 +260,13 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         selection: &Selection,
         some: Vec<Host>,
     ) -> anyhow::Result<Vec<Host>> {
+        let asked: Vec<usize> = some.iter().flat_map(|host| host.sources.iter().copied()).collect();
         let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+        if let Some(order) = &mut self.order {
+            // What another process reads is not waited for.
+            asked.iter().for_each(|at| _ = order.remove(at));
+            order.extend(claims.claimed.iter().flat_map(|(_, jobs)| jobs.iter().map(|(at, _)| *at)));
+        }
         claims.claimed.into_iter().for_each(|(lease, jobs)| self.begin(sources, &lease, jobs));
         for at in claims.read {
             let source = sources[at].id.clone();
@@ -321,17 +331,19 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
 
     /// Waits for the next event; `false` if nothing is under way any more.
     async fn step(&mut self) -> anyhow::Result<bool> {
+        let ready = self.ready();
         let is_enough =
-            self.tasks.is_empty() || self.waiting.len() >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT;
-        if self.keeping.is_none() && !self.waiting.is_empty() && is_enough {
+            self.tasks.is_empty() || ready >= REFRESHES_KEPT || self.weight() >= ENTRIES_KEPT && ready > 0;
+        if self.keeping.is_none() && ready > 0 && is_enough {
             self.keep();
         }
         if self.tasks.is_empty() && self.keeping.is_none() {
             return Ok(false);
         }
-        // Refreshes wait only briefly, and no more of them than are stored at a time.
-        let is_full = self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT;
-        let is_waiting = !self.waiting.is_empty();
+        // Refreshes wait only briefly, and no more of them than are stored at a time; in a replay, until all before them are there.
+        let is_full = self.order.is_none()
+            && (self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT);
+        let is_waiting = self.ready() > 0;
         tokio::select! {
             Some(done) = self.tasks.join_next(), if !is_full => {
                 let (at, prepared, _place) = done?;
@@ -349,6 +361,17 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         Ok(true)
     }
 
+    /// The number of refreshes that can be stored; they are made the first of those that wait.
+    fn ready(&mut self) -> usize {
+        let Some(order) = &self.order else { return self.waiting.len() };
+        self.waiting.sort_by_key(|(at, _)| *at);
+        // When nothing is under way any more, nothing is to be waited for.
+        if self.tasks.is_empty() {
+            return self.waiting.len();
+        }
+        self.waiting.iter().zip(order).take_while(|((at, _), next)| at == *next).count()
+    }
+
     /// The number of new or changed entries waiting to be stored.
     fn weight(&self) -> usize {
         self.waiting.iter().map(|(_, prepared)| prepared.weight()).sum()
@@ -362,8 +385,12 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
             weight <= ENTRIES_KEPT
         };
         // One that exceeds the limit is stored alone.
-        let count = self.waiting.iter().take(REFRESHES_KEPT).take_while(fits).count().max(1);
+        let ready = self.ready();
+        let count = self.waiting.iter().take(REFRESHES_KEPT.min(ready)).take_while(fits).count().max(1);
         let (places, batch): (Vec<usize>, Vec<PreparedRefresh>) = self.waiting.drain(..count).unzip();
+        if let Some(order) = &mut self.order {
+            places.iter().for_each(|at| _ = order.remove(at));
+        }
         let mut done = Vec::new();
         for lease in batch.iter().filter_map(|prepared| prepared.lease.as_ref()) {
             let Some(left) = self.left.get_mut(lease) else { continue };

@@ -87,7 +87,7 @@ pub(super) fn topics_of(topics: &[TopicMatch]) -> String {
 const BEGINNING: &str = "entry.id, entry.source, source.partner, entry.identity, guid, url, title, summary";
 const MARKUP: &str = "summary_html, coalesce(entry.content, content_html)";
 const NO_MARKUP: &str = "NULL, NULL";
-const REST: &str = "language, published, updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk";
+const REST: &str = "language, published, updated, first_seen, changed, fingerprint, details, topics, story.id, relation, reason, announced, entry.pk, source.position";
 const TABLES: &str = "entry JOIN source ON source.id = entry.source JOIN story ON story.pk = entry.story";
 
 fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
@@ -131,6 +131,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
         reason: row.get(20)?,
         announced: row.get(21)?,
         order: row.get(22)?,
+        source_position: row.get(23)?,
     })
 }
 
@@ -297,7 +298,7 @@ impl<A> Entries<'_, A> {
         self.db.each(&sql, [keys_text(keys)], |row| {
             let version = stored(row)?;
             let story = stories
-                .entry(row.get(23)?)
+                .entry(row.get(24)?)
                 .or_insert_with(|| Story { id: version.story.clone(), versions: Vec::new() });
             story.versions.push(version);
             Ok::<_, StoreError>(())

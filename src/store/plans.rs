@@ -167,8 +167,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
 
 fn write_sources(w: &Unit<Write>) -> Result<()> {
     let now = at(NOW);
-    w.sources().ensure("s", "p")?;
-    w.sources().put_state("s", "p", &FetchState::default())?;
+    w.sources().ensure("s", "p", 0)?;
+    w.sources().put_state("s", "p", 0, &FetchState::default())?;
     w.sources().take_page("o", SignedDuration::from_secs(1), now)?;
     w.sources().put_robots("o", &RobotsFile { text: None, expires: now })?;
     w.sources().put_notice("s", "n", now)?;

@@ -25,7 +25,7 @@ const STEPS: [&str; 18] = [
     include_str!("../../migrations/sqlite/0015_domains.sql"),
     include_str!("../../migrations/sqlite/0016_grams.sql"),
     include_str!("../../migrations/sqlite/0017_refused.sql"),
-    include_str!("../../migrations/sqlite/0018_archives.sql"),
+    include_str!("../../migrations/sqlite/0018_valid.sql"),
 ];
 
 /// Number of steps already applied.

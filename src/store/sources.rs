@@ -98,18 +98,19 @@ impl Sources<'_, Write> {
     }
 
     /// Inserts a source if it is missing, so that other rows can refer to it.
-    pub fn ensure(&self, source: &str, partner: &str) -> Result<()> {
+    pub fn ensure(&self, source: &str, partner: &str, position: u32) -> Result<()> {
         self.db.execute(
-            "INSERT INTO source (id, partner, state) VALUES (?1, ?2, '{}') ON CONFLICT DO NOTHING",
-            [source, partner],
+            "INSERT INTO source (id, partner, state, position) VALUES (?1, ?2, '{}', ?3) ON CONFLICT DO NOTHING",
+            params![source, partner, position],
         )?;
         Ok(())
     }
 
     /// Stores the fetch state of a source.
-    pub fn put_state(&self, source: &str, partner: &str, state: &FetchState) -> Result<()> {
-        let sql = "INSERT INTO source (id, partner, state) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET partner = ?2, state = ?3";
-        self.db.execute(sql, params![source, partner, serde_json::to_string(state).unwrap_or_default()])?;
+    pub fn put_state(&self, source: &str, partner: &str, position: u32, state: &FetchState) -> Result<()> {
+        let sql = "INSERT INTO source (id, partner, position, state) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET partner = ?2, position = ?3, state = ?4";
+        let state = serde_json::to_string(state).unwrap_or_default();
+        self.db.execute(sql, params![source, partner, position, state])?;
         Ok(())
     }
 

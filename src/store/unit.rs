@@ -144,10 +144,10 @@ mod tests {
         let first = moment();
         assert!(moment().is_next_after(first) && !moment().is_next_after(first));
         let before = moment();
-        one.write(|w| w.sources().ensure("a", "p")).unwrap();
+        one.write(|w| w.sources().ensure("a", "p", 0)).unwrap();
         assert!(!moment().is_next_after(before), "the same process");
         let before = moment();
-        other.write(|w| w.sources().ensure("b", "p")).unwrap();
+        other.write(|w| w.sources().ensure("b", "p", 1)).unwrap();
         assert!(!moment().is_next_after(before), "another one");
         let before = moment();
         let failed: Result<(), StoreError> = one.write(|_| Err(StoreError::Busy));

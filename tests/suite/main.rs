@@ -28,6 +28,7 @@ mod pipeline;
 mod providers;
 mod publishing;
 mod rendering;
+mod replay;
 mod returns;
 mod seed;
 mod signup;

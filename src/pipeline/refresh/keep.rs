@@ -142,7 +142,7 @@ impl Refresher {
         let (source, now) = (&*prepared.source, prepared.now);
         let stored = self.stored(unit, prepared, document)?;
         // The entries refer to their source.
-        unit.sources().ensure(&source.id, &source.partner)?;
+        unit.sources().ensure(&source.id, &source.partner, source.position)?;
         let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
         let intents = decide::intents(&stored, &document.candidates, now);
         for (intent, candidate) in intents.iter().zip(&document.candidates) {
@@ -239,7 +239,7 @@ fn follow(
     for notice in &after.notices {
         unit.sources().put_notice(&source.id, notice, now)?;
     }
-    unit.sources().put_state(&source.id, &source.partner, &after.state)
+    unit.sources().put_state(&source.id, &source.partner, source.position, &after.state)
 }
 
 /// The result of inserting an entry.
