@@ -45,16 +45,18 @@ pub use unit::{Read, SnapshotVersion, Unit, Write};
 /// Why the store failed. The message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the database {path} cannot be opened: {cause}")]
+    #[error("the database {path} cannot be opened: {}", brief(cause))]
     Open { path: String, cause: rusqlite::Error },
     #[error("the database was written by a later version of courant: use that one")]
     Later,
     #[error("the file is a database, but not one of courant's: choose another [store] path")]
     Foreign,
-    #[error(
-        "the disk that holds the database is full: free some space and start again; nothing that was stored is lost"
-    )]
+    #[error("{FULL}")]
     Full,
+    #[error(
+        "the database cannot be written to: the disk fails, or a limit of the system on the size of files is reached (ulimit -f); nothing that was stored is lost"
+    )]
+    Io,
     #[error(
         "another process has been writing to the database for too long: try again, or see what it is doing"
     )]
@@ -63,23 +65,44 @@ pub enum StoreError {
     TooSlow,
     #[error("the database failed: {}", brief(.0))]
     Sql(rusqlite::Error),
-    #[error(
-        "the index of features cannot be written: {0} (it may be removed: it is made again from the database)"
-    )]
+    #[error("{}", of_features(.0))]
     Features(std::io::Error),
     #[error("the database holds what courant did not write: {0}")]
     Corrupt(String),
 }
 
+impl StoreError {
+    /// An error of opening a database.
+    fn of_opening(path: &Path, error: rusqlite::Error) -> StoreError {
+        match StoreError::from(error) {
+            StoreError::Sql(cause) => StoreError::Open { path: path.display().to_string(), cause },
+            other => other,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, OperationInterrupted};
+        use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, OperationInterrupted, SystemIoFailure};
         match error.sqlite_error_code() {
             Some(DiskFull) => StoreError::Full,
             Some(DatabaseBusy) => StoreError::Busy,
+            Some(SystemIoFailure) => StoreError::Io,
             Some(OperationInterrupted) => StoreError::TooSlow,
             _ => StoreError::Sql(error),
         }
+    }
+}
+
+const FULL: &str = "the disk that holds the database is full: free some space and start again; nothing that was stored is lost";
+
+/// What to do about a fault of the index.
+fn of_features(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FULL.to_owned(),
+        _ => format!(
+            "the index of features cannot be written: {error} (it may be removed: it is made again from the database)"
+        ),
     }
 }
 

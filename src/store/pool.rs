@@ -287,7 +287,7 @@ fn write_anew(connection: &Connection, is_stopped: impl Fn() -> bool + Send + 's
 }
 
 fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
-    let open = |cause| StoreError::Open { path: path.display().to_string(), cause };
+    let open = |cause| StoreError::of_opening(path, cause);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;

@@ -210,3 +210,34 @@ fn an_output_that_takes_nothing_ends_no_command_in_the_middle() {
     // What could not be said was done.
     assert!(app.read("public/atom.xml").contains("The bridge is open again"));
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_is_called_one_wherever_it_is_met() {
+    let server = Server::always(Reply::ok(rss(&[("s", "The bridge is open again", 12, "text")])));
+    let source = format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/"));
+    for blocks in [0, 4, 16, 64, 200, 400, 1_000] {
+        let app = App::new(&source);
+        // In units of 512 bytes or 1,024, as the shell has it; a signal would end the program otherwise.
+        let line = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --config feeds.toml --now 2022-10-20T08:00:00Z run"
+        );
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &line, env!("CARGO_BIN_EXE_courant")])
+            .current_dir(app.folder())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code().is_some_and(|code| code <= 4), "{blocks}: {} {said}", ran.status);
+        assert!(
+            ran.status.success()
+                || said.contains("disk is full")
+                || said.contains("ulimit -f")
+                || said.contains("File too large"),
+            "{blocks}: {said}"
+        );
+        assert!(!said.contains("later version") && !said.contains("panicked"), "{blocks}: {said}");
+        // With room again, all goes on.
+        app.ok(&["run"]);
+        assert_eq!(app.titles().len(), 1, "{blocks}");
+    }
+}

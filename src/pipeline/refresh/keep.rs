@@ -223,7 +223,13 @@ fn is_of_the_store(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<StoreError>();
     matches!(
         error,
-        Some(StoreError::Full | StoreError::Busy | StoreError::Open { .. } | StoreError::Features(_))
+        Some(
+            StoreError::Full
+                | StoreError::Io
+                | StoreError::Busy
+                | StoreError::Open { .. }
+                | StoreError::Features(_)
+        )
     )
 }
 
