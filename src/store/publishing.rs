@@ -138,8 +138,9 @@ impl<A> Publishing<'_, A> {
     /// where these are few, those where the last word is a prefix; newest first within each group. Of words that many entries have,
     /// only the newest entries are looked at, so that a search costs the same whatever the size of the store.
     pub fn search(&self, words: &[&str], stories_max: usize) -> Result<Vec<Story>> {
-        // In quotes, nothing is an operator.
-        let quoted: Vec<String> = words.iter().map(|word| format!("\"{}\"", word.replace('"', ""))).collect();
+        // In quotes, nothing is an operator; SQLite ends an expression at NUL.
+        let quoted: Vec<String> =
+            words.iter().map(|word| format!("\"{}\"", word.replace(['"', '\0'], ""))).collect();
         let Some((last, others)) = quoted.split_last() else { return Ok(Vec::new()) };
         let all = quoted.join(" AND ");
         let entries_max = stories_max * ENTRIES_OF_STORY;

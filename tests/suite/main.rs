@@ -31,6 +31,7 @@ mod rendering;
 mod replay;
 mod returns;
 mod seed;
+mod seeds;
 mod signup;
 mod sitemap;
 mod store;

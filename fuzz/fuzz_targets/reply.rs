@@ -1,0 +1,8 @@
+//! Answers of mail servers.
+#![no_main]
+
+#[path = "../parsers.rs"]
+#[allow(dead_code)] // Each target uses one of its functions.
+mod parsers;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parsers::reply(bytes));
