@@ -184,7 +184,11 @@ impl Address {
     pub fn mailbox(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         let user = local.split_once('+').map_or(local, |(user, _)| user);
-        format!("{}@{domain}", user.replace('.', "")).to_lowercase()
+        let mailbox = format!("{}@{domain}", user.replace('.', "")).to_lowercase();
+        match mailbox.strip_suffix("@googlemail.com") {
+            Some(user) => format!("{user}@gmail.com"),
+            None => mailbox,
+        }
     }
 
     pub fn domain(&self) -> &str {
@@ -311,7 +315,7 @@ mod tests {
     #[test]
     fn spellings_of_one_mailbox_are_counted_together() {
         let mailbox = |text: &str| Address::parse(text).unwrap().mailbox();
-        for same in ["ana.diaz@gmail.com", "Ana.Diaz+news@gmail.com", "a.n.a.diaz@GMAIL.com"] {
+        for same in ["ana.diaz@gmail.com", "Ana.Diaz+news@gmail.com", "a.n.a.diaz@GMAIL.com", "anadiaz@googlemail.com"] {
             assert_eq!(mailbox(same), "anadiaz@gmail.com");
         }
         assert_ne!(mailbox("ana@example.org"), mailbox("anb@example.org"));
