@@ -64,8 +64,9 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(LEFT_AFTER);
             result
         });
-    let printed = terminal::finish().context("standard output cannot be written to");
-    let Err(error) = result.and(printed) else { return ExitCode::SUCCESS };
+    let Err(error) = result.and(terminal::finish().map_err(anyhow::Error::from)) else {
+        return ExitCode::SUCCESS;
+    };
     let is_broken_pipe = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });

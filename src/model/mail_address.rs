@@ -315,7 +315,12 @@ mod tests {
     #[test]
     fn spellings_of_one_mailbox_are_counted_together() {
         let mailbox = |text: &str| Address::parse(text).unwrap().mailbox();
-        for same in ["ana.diaz@gmail.com", "Ana.Diaz+news@gmail.com", "a.n.a.diaz@GMAIL.com", "anadiaz@googlemail.com"] {
+        for same in [
+            "ana.diaz@gmail.com",
+            "Ana.Diaz+news@gmail.com",
+            "a.n.a.diaz@GMAIL.com",
+            "anadiaz@googlemail.com",
+        ] {
             assert_eq!(mailbox(same), "anadiaz@gmail.com");
         }
         assert_ne!(mailbox("ana@example.org"), mailbox("anb@example.org"));

@@ -42,7 +42,7 @@ pub fn stdout() -> PlainText<io::StdoutLock<'static>> {
 /// # Errors
 /// The first failure.
 pub fn finish() -> io::Result<()> {
-    let flushed = io::stdout().flush();
+    let flushed = stdout().flush();
     FAILED.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(flushed, Err)
 }
 
@@ -83,12 +83,17 @@ impl<W: Write> PlainText<W> {
 
 impl<W: Write> Write for PlainText<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.write_piece(piece).map(|()| piece.len())
+        self.write_piece(piece).map(|()| piece.len()).map_err(explained)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.flush().map_err(explained)
     }
+}
+
+/// Whoever reads the error knows nothing of what was written to.
+fn explained(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the output cannot be written to: {error}"))
 }
 
 /// Standard error for logs, which go on when nobody can read them. With colours, their own control characters are kept.
