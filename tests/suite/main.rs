@@ -10,6 +10,7 @@ mod docs;
 mod doubts;
 mod exim;
 mod fetch;
+mod growth;
 mod hostile;
 mod hub;
 mod leaving;
