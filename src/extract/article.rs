@@ -7,7 +7,7 @@ use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
 use crate::extract::elements;
-use crate::support::references::parted;
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, one_line};
 
 /// Pages with more elements are not analysed.

@@ -14,7 +14,7 @@ use url::Url;
 use super::page::{selector, text_of};
 use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
-use crate::support::references::parted;
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, escaped, fold, one_line};
 
 /// Maximum length of the text of an unsubscribe link, in characters.

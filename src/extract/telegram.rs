@@ -6,7 +6,7 @@ use url::Url;
 use super::date::parse_date;
 use super::page::{Page, background_of, selector, text_of};
 use crate::model::feed::{FeedFormat, Image, Link, Origin, RawEntry, RawFeed, RawText};
-use crate::support::references::parted;
+use crate::support::markup::parted;
 
 /// Posts read from one page: Telegram shows twenty.
 const POSTS_MAX: usize = 500;

@@ -8,7 +8,7 @@ use ammonia::{Builder, UrlRelative};
 use url::Url;
 
 use crate::model::address::{behind_redirect, without_tracking};
-use crate::support::references::parted;
+use crate::support::markup::parted;
 use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
 /// Maximum length of a summary written by the source, in characters; anything longer is the article itself.

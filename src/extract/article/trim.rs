@@ -10,7 +10,7 @@ use super::around;
 use crate::extract::elements::is_block;
 use crate::extract::page::{selector, text_of};
 use crate::extract::words;
-use crate::support::references::parted;
+use crate::support::markup::parted;
 use crate::support::text::bound_markup;
 
 /// Parts of the names of boxes in which to subscribe to a newsletter.

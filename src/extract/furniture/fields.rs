@@ -9,7 +9,7 @@ use super::{EntryContext, text_of};
 use crate::extract::page::{date_of, selector, text_of as text_of_element};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::source::DateOrder;
-use crate::support::references::parted;
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, fold};
 
 /// Fields without classes are looked for in so many bytes at the beginning.

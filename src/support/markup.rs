@@ -1,4 +1,4 @@
-//! Bounds what it costs to write HTML again after it was parsed.
+//! The tags of HTML as a parser sees them, and what bounds the costs of writing it again after it was parsed.
 
 use std::borrow::Cow;
 
@@ -57,8 +57,8 @@ pub fn parted(html: &str) -> Cow<'_, str> {
 /// The length of the tag or comment at the start of `rest`; a `<` that starts none is text.
 fn length_of_markup(rest: &[u8]) -> usize {
     match rest.get(1) {
-        Some(first) if first.is_ascii_alphabetic() => length_of_tag(rest),
-        Some(b'/') if rest.get(2).is_some_and(u8::is_ascii_alphabetic) => length_of_tag(rest),
+        Some(first) if first.is_ascii_alphabetic() => extent_of_tag(rest).0,
+        Some(b'/') if rest.get(2).is_some_and(u8::is_ascii_alphabetic) => extent_of_tag(rest).0,
         Some(b'!') if rest.starts_with(b"<!--") && !rest.starts_with(b"<!-->") => {
             memmem::find(&rest[4..], b"-->").map_or(rest.len(), |end| end + 7)
         }
@@ -67,19 +67,21 @@ fn length_of_markup(rest: &[u8]) -> usize {
     }
 }
 
-/// The length of a tag, of which `>` within quotes is no end.
-fn length_of_tag(tag: &[u8]) -> usize {
+/// The length of a tag, of which `>` within quotes is no end, and the number of its attributes.
+pub(super) fn extent_of_tag(tag: &[u8]) -> (usize, usize) {
     let skip = |from: usize, is_skipped: &dyn Fn(u8) -> bool| {
         tag[from..].iter().position(|byte| !is_skipped(*byte)).map_or(tag.len(), |length| from + length)
     };
     let is_space = |byte: u8| byte.is_ascii_whitespace();
     let mut at = skip(1, &|byte| !is_space(byte) && byte != b'>');
+    let mut attributes = 0;
     while at < tag.len() {
         at = skip(at, &|byte| is_space(byte) || byte == b'/');
         if tag.get(at) == Some(&b'>') {
-            return at + 1;
+            return (at + 1, attributes);
         }
-        // An attribute may begin with `=`.
+        attributes += 1;
+        // One may begin with `=`.
         let name_end =
             skip((at + 1).min(tag.len()), &|byte| !is_space(byte) && !matches!(byte, b'=' | b'>' | b'/'));
         at = skip(name_end, &is_space);
@@ -94,7 +96,7 @@ fn length_of_tag(tag: &[u8]) -> usize {
             _ => skip(at, &|byte| !is_space(byte) && byte != b'>'),
         };
     }
-    tag.len()
+    (tag.len(), attributes)
 }
 
 /// Whether a document starts with a tag of this name, or with its end tag if the name begins with a slash.
