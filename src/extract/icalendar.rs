@@ -714,6 +714,31 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_is_hardly_ever_fulfilled_is_followed_but_not_for_ever() {
+        let rare = "DTSTART:20001201T100000Z\nRRULE:FREQ=YEARLY;BYDAY=5MO;BYMONTH=2";
+        assert_eq!(begins("", &[rare]), ["2044-02-29T10:00:00Z"]);
+        let ended = "DTSTART:20220901T100000Z\nRRULE:FREQ=DAILY;COUNT=3";
+        assert_eq!(begins("", &[ended]), ["2022-09-03T10:00:00Z"], "the last one");
+        let event = |at: usize, rule: &str| {
+            format!(
+                "BEGIN:VEVENT\nUID:{at}\nSUMMARY:Council\nDTSTART:20000101T100000Z\nRRULE:{rule}\nEND:VEVENT\n"
+            )
+        };
+        let feed = |rule: &str, count: usize| {
+            let events: String = (0..count).map(|at| event(at, rule)).collect();
+            let text = format!("BEGIN:VCALENDAR\nVERSION:2.0\n{events}END:VCALENDAR\n");
+            read_calendar(&text, "2022-10-20T12:00:00Z".parse().ok())
+        };
+        assert!(feed("FREQ=WEEKLY", 500).problems.is_empty());
+        assert_eq!(feed("FREQ=MONTHLY;BYDAY=1TU", 501).problems.len(), 1);
+        let never = feed("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", 20);
+        assert_eq!(
+            never.problems,
+            ["too many rules to follow: 15 events recur and stand at their first day"]
+        );
+    }
+
+    #[test]
     fn a_document_that_calls_events_off_has_none() {
         assert!(begins("METHOD:CANCEL\n", &["DTSTART:20221201T180000Z"]).is_empty());
     }

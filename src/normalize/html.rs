@@ -445,6 +445,25 @@ mod tests {
     }
 
     #[test]
+    fn texts_full_of_references_are_written_as_others_are() {
+        let alone = Sanitizer::default();
+        for unit in
+            ["&", "&amp;</b>", "«&nbsp;", "<table>&<tr>&", "<b>&<p>&</b>", "<ul>&laquo;<li>", "<math>&<mi>"]
+        {
+            let html = unit.repeat(5000);
+            assert!(parted(&html).len() > html.len(), "{unit}");
+            let bounded = bound_markup(&html);
+            assert!(safe_html(&html, None) == alone.builder.clean(&bounded).to_string(), "{unit}");
+        }
+    }
+
+    #[test]
+    fn marks_without_an_end_take_nothing_with_them() {
+        assert_eq!(safe_html("a <!-- b --> c <!-- d", None), "a  c ");
+        assert_eq!(safe_html("a <!-- b <!-- c --> d <!--> e", None), "a  d  e");
+    }
+
+    #[test]
     fn text_keeps_words_apart_and_typography_whole() {
         assert_eq!(text_of_html("<p>Un</p><p>deux&nbsp;: <b>tr</b>ois</p>"), "Un deux\u{A0}: trois");
         assert_eq!(text_of_html("a &amp;lt; b <!' c"), "a &lt; b <!' c");
