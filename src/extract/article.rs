@@ -7,6 +7,7 @@ use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};
 use crate::extract::elements;
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, one_line};
 
 /// Pages with more elements are not analysed.
@@ -32,6 +33,7 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
         let config =
             dom_smoothie::Config { max_elements_to_parse: ELEMENTS_MAX, ..dom_smoothie::Config::default() };
         let bounded = bound_markup(&decoded.text);
+        let bounded = parted(&bounded);
         let prepared = trim::prepared(&bounded);
         let article = dom_smoothie::Readability::new(
             prepared.as_ref(),

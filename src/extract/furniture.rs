@@ -19,6 +19,8 @@ use crate::support::text::{attribute_of, bound_markup, fold, named_reference, on
 
 /// Maximum length of a line that links back, in characters without the title.
 const BACK_LINE_CHARS_MAX: usize = 160;
+/// So many links to the entry are removed from the end of its text: each is looked for in what the others left.
+const CALLS_MAX: usize = 4;
 /// A link with more words is part of the text.
 const CALL_WORDS_MAX: usize = 5;
 /// Of longer texts, only this many bytes at the end are examined.
@@ -228,8 +230,9 @@ fn without_back_lines(html: &str, address: &Url, title: &str) -> Option<String> 
             kept.truncate(cut + at);
         }
     }
-    while let Some(at) = call_at_end(&kept, &is_own, title) {
-        kept = at;
+    for _ in 0..CALLS_MAX {
+        let Some(rest) = call_at_end(&kept, &is_own, title) else { break };
+        kept = rest;
     }
     (kept.len() != html.len() && !text_of(&kept).is_empty()).then(|| kept.trim_end().to_owned())
 }

@@ -1,6 +1,7 @@
 //! Calendars (iCalendar, RFC 5545): each event is an entry. A recurring event is one entry with its next occurrence, a changed
 //! occurrence is an entry of its own, and cancelled or private events are skipped. The crate `calcard` reads lines, zones and rules.
 
+mod rules;
 mod vtimezone;
 
 use std::collections::{HashMap, HashSet};
@@ -8,30 +9,27 @@ use std::str::FromStr;
 
 use calcard::common::PartialDateTime;
 use calcard::common::timezone::Tz;
-use calcard::icalendar::dates::TimeOrDelta;
+use calcard::icalendar::dates::{CalendarExpand, TimeOrDelta};
 use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
     ICalendar, ICalendarClassification, ICalendarComponent, ICalendarComponentType, ICalendarEntry,
-    ICalendarFrequency, ICalendarMethod, ICalendarParameterName as Parameter, ICalendarProperty as Property,
-    ICalendarStatus, ICalendarValue,
+    ICalendarMethod, ICalendarParameterName as Parameter, ICalendarProperty as Property, ICalendarStatus,
+    ICalendarValue,
 };
 use calcard::{Entry, Parser};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
+use self::rules::RuleBudget;
 use super::feed::ENTRIES_MAX;
 use super::looks_like_html;
 use crate::model::event::{Event, EventTime};
 use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
-use crate::support::text::escaped;
+use crate::support::text::{escaped, many};
 
-/// Recurring events whose rules are followed: each may take thousands of steps.
-const RECURRING_MAX: usize = 500;
-/// Occurrences of one event that are counted through to find the next one: every day for half a century.
-const OCCURRENCES_MAX: usize = 20_000;
-/// A rule that no day fulfils counts as so many of `RECURRING_MAX` more.
-const NEVER_COST: usize = 49;
+/// Maximum length of the name of a zone behind which a known one is looked for, in bytes.
+const ZONE_BYTES_MAX: usize = 256;
 /// Tags and attachments of one event.
 const PARTS_MAX: usize = 64;
 /// Stamps that are all within so many seconds tell when the document was made, not the events.
@@ -49,7 +47,7 @@ pub(super) fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
     let mut feed = RawFeed { format: FeedFormat::Calendar, ..RawFeed::default() };
     let (whole, is_cut) = whole_part(text);
     let mut parser = Parser::new(whole);
-    let mut budget = RECURRING_MAX;
+    let mut budget = RuleBudget::new();
     loop {
         match parser.entry() {
             Entry::ICalendar(calendar) => Calendar::of(&calendar, now).read(&mut feed, &mut budget),
@@ -57,9 +55,9 @@ pub(super) fn read_calendar(text: &str, now: Option<Timestamp>) -> RawFeed {
             _ => {}
         }
     }
-    if budget == 0 {
-        feed.problems
-            .push(format!("more than {RECURRING_MAX} events recur: the others stand at their first day"));
+    if budget.left_out > 0 {
+        let left_out = many(budget.left_out, "event recurs", "events recur");
+        feed.problems.push(format!("too many rules to follow: {left_out} and stand at their first day"));
     }
     if is_cut {
         feed.is_cut = true;
@@ -141,6 +139,8 @@ fn keep_latest(feed: &mut RawFeed) {
 struct Calendar<'a> {
     calendar: &'a ICalendar,
     zones: TzResolver<&'a str>,
+    /// Zones that the calendar describes itself, by name.
+    described: HashMap<&'a str, &'a ICalendarComponent>,
     /// Of times that name none (`X-WR-TIMEZONE`).
     zone: Tz,
     now: Option<Timestamp>,
@@ -162,10 +162,16 @@ impl<'a> Calendar<'a> {
         let (first, last) = (stamps().min(), stamps().max());
         let spread = first.zip(last).map_or(0, |(first, last)| last.as_second() - first.as_second());
         let has_own_stamps = spread >= STAMPS_SECONDS_MIN;
-        Calendar { calendar, zones, zone, now, has_own_stamps, unknown_zones: HashSet::new() }
+        let mut described = HashMap::new();
+        for component in calendar.timezones() {
+            if let Some(name) = text(component, &Property::Tzid) {
+                described.entry(name).or_insert(component);
+            }
+        }
+        Calendar { calendar, zones, described, zone, now, has_own_stamps, unknown_zones: HashSet::new() }
     }
 
-    fn read(mut self, feed: &mut RawFeed, budget: &mut usize) {
+    fn read(mut self, feed: &mut RawFeed, budget: &mut RuleBudget) {
         if let Some(head) = self.calendar.components.first() {
             read_head(head, feed);
         }
@@ -183,16 +189,13 @@ impl<'a> Calendar<'a> {
             }
             let mut event = self.event(component);
             let rule_of = key.1.is_none() && component.is_recurrent();
-            if rule_of && *budget > 0 {
-                *budget -= 1;
+            if rule_of && budget.allows_one() {
                 feed.is_of_today = true;
                 let changes = changed.get(key.0.as_str());
-                match event.as_ref().map(|event| self.next_occurrence(component, event, changes)) {
+                match event.as_ref().map(|event| self.next_occurrence(component, event, changes, budget)) {
                     Some(Occurrence::Next(next)) => event = Some(next),
                     // All of them were cancelled or stand for themselves.
                     Some(Occurrence::None) => continue,
-                    // To find that out takes as long as many others.
-                    Some(Occurrence::Never) => *budget = budget.saturating_sub(NEVER_COST),
                     Some(Occurrence::Unknown) | None => {}
                 }
             }
@@ -321,14 +324,10 @@ impl<'a> Calendar<'a> {
     /// A zone that is known by its name, also behind a prefix: `/example.org/Europe/Paris`.
     fn zone_named(&self, name: &str) -> Option<Tz> {
         self.zones.resolve(name).or_else(|| {
+            let name = Some(name).filter(|name| name.len() <= ZONE_BYTES_MAX)?;
             let rest = name.match_indices('/').map(|(at, _)| &name[at + 1..]);
             rest.filter(|rest| rest.contains('/')).find_map(|rest| Tz::from_str(rest).ok())
         })
-    }
-
-    /// A zone that the calendar describes itself.
-    fn described(&self, name: &str) -> Option<&'a ICalendarComponent> {
-        self.calendar.timezones().find(|zone| text(zone, &Property::Tzid) == Some(name))
     }
 
     /// A time as its property says it, in the zone that it names. One that a change of clocks leaves out, or has twice, is read
@@ -341,7 +340,7 @@ impl<'a> Calendar<'a> {
             return Some(EventTime::Day(local.date()));
         }
         let zone = match property.tz_id() {
-            Some(name) => match (self.zone_named(name), self.described(name)) {
+            Some(name) => match (self.zone_named(name), self.described.get(name).copied()) {
                 (Some(zone), _) => zone,
                 (None, Some(described)) => {
                     let offset = vtimezone::offset_at(self.calendar, described, local);
@@ -367,11 +366,43 @@ impl<'a> Calendar<'a> {
         let Some(name) = zone.filter(|name| self.zones.resolve(name).is_none()) else {
             return Some(followed);
         };
-        match (self.zone_named(name), self.described(name)) {
+        match (self.zone_named(name), self.described.get(name).copied()) {
             (Some(zone), _) => Some(zoned(zone, local).unwrap_or(followed)),
             (None, Some(described)) => vtimezone::offset_at(self.calendar, described, local),
             (None, None) => Some(followed),
         }
+    }
+
+    /// The occurrences of an event in order, as far as they are of interest; none if its rule cannot be followed, or no day fulfils
+    /// it.
+    fn expanded(
+        &self,
+        component: &ICalendarComponent,
+        first: &Event,
+        budget: &mut RuleBudget,
+    ) -> CalendarExpand {
+        let begin = first.begin.date();
+        let now = self.now.map_or(begin, |now| TimeZone::UTC.to_datetime(now).date());
+        if !rules::is_rule_of_days(component) {
+            return CalendarExpand::default();
+        }
+        let mut names: Vec<&str> = component.entries.iter().filter_map(|entry| entry.tz_id()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let zones =
+            names.iter().filter_map(|name| self.described.get(name)).take(4).map(|zone| (*zone).clone());
+        let bounded = rules::with_horizon(component, now.max(begin));
+        let alone = ICalendar { components: zones.chain([bounded]).collect() };
+        let mut found = alone.expand_dates(self.zone, rules::OCCURRENCES_MAX);
+        found.events.sort_by_key(|event| event.start);
+        let last = found.events.last().and_then(|last| date_time(last.start.timestamp()));
+        budget.spend(
+            &alone.components[alone.components.len() - 1],
+            begin,
+            found.events.len(),
+            last.map(DateTime::date),
+        );
+        found
     }
 
     /// The occurrence that is not over at `now`, else the last one.
@@ -380,17 +411,12 @@ impl<'a> Calendar<'a> {
         component: &ICalendarComponent,
         first: &Event,
         changes: Option<&RecurrenceOverrides>,
+        budget: &mut RuleBudget,
     ) -> Occurrence {
-        if !is_rule_of_days(component) {
+        let events = self.expanded(component, first, budget).events;
+        if events.is_empty() {
             return Occurrence::Unknown;
         }
-        let zones = self.calendar.timezones().filter(|zone| is_zone_of(zone, component)).take(4).cloned();
-        let alone = ICalendar { components: zones.chain([component.clone()]).collect() };
-        let mut events = alone.expand_dates(self.zone, OCCURRENCES_MAX).events;
-        if events.is_empty() {
-            return Occurrence::Never;
-        }
-        events.sort_by_key(|event| event.start);
         let zone = component.property(&Property::Dtstart).and_then(|start| start.tz_id());
         let excluded = excluded_days(component);
         let occurrences = events.iter().filter_map(|found| {
@@ -460,9 +486,7 @@ enum Occurrence {
     Next(Event),
     /// It has no occurrence of its own.
     None,
-    /// No day fulfils it: the event stands at its first day.
-    Never,
-    /// It cannot be followed: the event stands at its first day.
+    /// It cannot be followed, or no day fulfils it: the event stands at its first day.
     Unknown,
 }
 
@@ -590,23 +614,6 @@ fn is_other_event(one: &ICalendarComponent, other: &ICalendarComponent) -> bool 
     version(one) == version(other) && raw_time(one, &Property::Dtstart) != raw_time(other, &Property::Dtstart)
 }
 
-/// Whether an event recurs by days or longer: hourly events are not announced.
-fn is_rule_of_days(component: &ICalendarComponent) -> bool {
-    component.entries.iter().flat_map(|entry| &entry.values).all(|value| match value {
-        ICalendarValue::RecurrenceRule(rule) => {
-            rule.freq <= ICalendarFrequency::Daily
-                && rule.byhour.len() + rule.byminute.len() + rule.bysecond.len() <= 8
-        }
-        _ => true,
-    })
-}
-
-/// Whether the times of an event are of this zone.
-fn is_zone_of(zone: &ICalendarComponent, component: &ICalendarComponent) -> bool {
-    let name = text(zone, &Property::Tzid);
-    name.is_some() && component.entries.iter().any(|entry| entry.tz_id() == name)
-}
-
 /// In seconds.
 fn duration(component: &ICalendarComponent) -> Option<i64> {
     match component.property(&Property::Duration)?.values.first()? {
@@ -704,6 +711,31 @@ mod tests {
         assert_eq!(begins("", &[&but_one]), ["2022-11-01T18:00:00+01:00"]);
         let later = "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Madrid:20221018T180000\nDTSTART;TZID=Europe/Madrid:20221018T193000";
         assert_eq!(begins("", &[weekly, later]), ["2022-10-25T19:30:00+02:00"]);
+    }
+
+    #[test]
+    fn a_rule_that_is_hardly_ever_fulfilled_is_followed_but_not_for_ever() {
+        let rare = "DTSTART:20001201T100000Z\nRRULE:FREQ=YEARLY;BYDAY=5MO;BYMONTH=2";
+        assert_eq!(begins("", &[rare]), ["2044-02-29T10:00:00Z"]);
+        let ended = "DTSTART:20220901T100000Z\nRRULE:FREQ=DAILY;COUNT=3";
+        assert_eq!(begins("", &[ended]), ["2022-09-03T10:00:00Z"], "the last one");
+        let event = |at: usize, rule: &str| {
+            format!(
+                "BEGIN:VEVENT\nUID:{at}\nSUMMARY:Council\nDTSTART:20000101T100000Z\nRRULE:{rule}\nEND:VEVENT\n"
+            )
+        };
+        let feed = |rule: &str, count: usize| {
+            let events: String = (0..count).map(|at| event(at, rule)).collect();
+            let text = format!("BEGIN:VCALENDAR\nVERSION:2.0\n{events}END:VCALENDAR\n");
+            read_calendar(&text, "2022-10-20T12:00:00Z".parse().ok())
+        };
+        assert!(feed("FREQ=WEEKLY", 500).problems.is_empty());
+        assert_eq!(feed("FREQ=MONTHLY;BYDAY=1TU", 501).problems.len(), 1);
+        let never = feed("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", 20);
+        assert_eq!(
+            never.problems,
+            ["too many rules to follow: 15 events recur and stand at their first day"]
+        );
     }
 
     #[test]

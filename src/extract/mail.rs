@@ -14,6 +14,7 @@ use url::Url;
 use super::page::{selector, text_of};
 use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, escaped, fold, one_line};
 
 /// Maximum length of the text of an unsubscribe link, in characters.
@@ -386,7 +387,7 @@ impl<'a> MailLink<'a> {
 
 /// HTML without what is for one recipient, and the address where all may read it, if the mail names one.
 fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Option<String>) {
-    let mut page = Html::parse_document(&bound_markup(html));
+    let mut page = Html::parse_document(&parted(&bound_markup(html)));
     let mut marks = marks_of(recipients);
     let links = selector("a[href]");
     let anchors: Vec<MailLink> = page.select(&links).map(|anchor| MailLink::of(anchor, leave)).collect();

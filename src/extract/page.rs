@@ -8,6 +8,7 @@ mod target;
 mod title;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use scraper::{ElementRef, Html, Selector};
@@ -26,6 +27,9 @@ use super::xml::resolve_against;
 use crate::model::feed::{FEED_MEDIA_TYPES, FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
 use crate::support::text::{bound_markup, fold, many, one_line, shorten};
+
+/// Maximum number of feeds and of calendars that a page names: the first so many.
+const NAMED_MAX: usize = 1000;
 
 /// Maximum number of cards read from a page.
 const CARDS_MAX: usize = 500;
@@ -316,14 +320,18 @@ impl Page {
         let fit = FeedFit::of(self);
         let links = selector("link[href][rel], a[href]");
         let mut found: Vec<(u8, i32, String)> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
         for link in self.html.select(&links) {
             let Some((rank, href)) = feed_link(link) else { continue };
             let title = link.attr("title").unwrap_or_default();
             let rank = if is_of_comments(title, &href) { rank + 10 } else { rank };
             let href = resolve_against(self.base.as_ref(), &href);
-            if !found.iter().any(|(.., known)| *known == href) {
+            if known.insert(href.clone()) {
                 let said = if link.value().name() == "a" { text_of(link) } else { String::new() };
                 found.push((rank, -fit.of_feed(&format!("{title} {said}"), &href), href));
+            }
+            if found.len() == NAMED_MAX {
+                break;
             }
         }
         found.sort_by_key(|(rank, misfit, _)| (*rank, *misfit));
@@ -348,6 +356,9 @@ impl Page {
         let links = selector("link[href][type], a[href]");
         let mut found: Vec<(u8, String)> = Vec::new();
         for link in self.html.select(&links) {
+            if found.len() == NAMED_MAX {
+                break;
+            }
             let href = link.attr("href").unwrap_or_default().trim();
             let path = href.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
             let rank = match link.attr("type").unwrap_or_default() {

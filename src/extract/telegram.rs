@@ -6,6 +6,7 @@ use url::Url;
 use super::date::parse_date;
 use super::page::{Page, background_of, selector, text_of};
 use crate::model::feed::{FeedFormat, Image, Link, Origin, RawEntry, RawFeed, RawText};
+use crate::support::markup::parted;
 
 /// Posts read from one page: Telegram shows twenty.
 const POSTS_MAX: usize = 500;
@@ -18,7 +19,7 @@ pub(super) fn is_channel(text: &str) -> bool {
 
 /// Reads the posts of a channel, the newest first; service messages ("channel created") are skipped.
 pub(super) fn read_channel(text: &str, url: Option<&Url>) -> RawFeed {
-    let page = Page::parse(text, url);
+    let page = Page::parse(&parted(text), url);
     let posts = selector(".tgme_widget_message[data-post]");
     let is_post = |post: &ElementRef| !post.value().classes().any(|class| class == "service_message");
     let posts: Vec<ElementRef> = page.html().select(&posts).filter(is_post).collect();

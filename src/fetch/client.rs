@@ -122,6 +122,11 @@ impl Client {
         self.body_bytes.load(Ordering::Relaxed)
     }
 
+    /// The time that a request may take, and so may reading what it brought.
+    pub fn deadline(&self) -> Duration {
+        self.settings.deadline
+    }
+
     /// Our product token for robots.txt: the User-Agent up to its version.
     pub fn product(&self) -> &str {
         self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")

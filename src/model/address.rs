@@ -230,15 +230,23 @@ fn has_tracking(address: &str) -> bool {
         })
 }
 
+/// Whether a text has an address with parameters or a fragment. Most have none, which one look at each address shows.
+fn has_marked_address(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memmem::find(rest, b"://") {
+        rest = &rest[at..];
+        let end = memchr::memchr3(b'<', b'"', b' ', rest).unwrap_or(rest.len());
+        if memchr::memchr2(b'?', b'#', &rest[..end]).is_some() {
+            return true;
+        }
+        rest = &rest[end..];
+    }
+    false
+}
+
 /// Removes tracking parameters from the addresses in a text; in one of HTML, `&` may stand as `&amp;`.
 pub fn without_tracking_in(text: String) -> String {
-    // Most texts have no address with parameters, which one look at each shows.
-    let has_marks = |at: usize| {
-        let address = &text.as_bytes()[at..];
-        let end = memchr::memchr3(b'<', b'"', b' ', address).unwrap_or(address.len());
-        memchr::memchr2(b'?', b'#', &address[..end]).is_some()
-    };
-    if !memchr::memmem::find_iter(text.as_bytes(), "://").any(has_marks) {
+    if !has_marked_address(&text) {
         return text;
     }
     let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());

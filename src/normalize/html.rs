@@ -8,6 +8,7 @@ use ammonia::{Builder, UrlRelative};
 use url::Url;
 
 use crate::model::address::{behind_redirect, without_tracking};
+use crate::support::markup::parted;
 use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
 /// Maximum length of a summary written by the source, in characters; anything longer is the article itself.
@@ -106,7 +107,7 @@ impl Sanitizer {
         }
         let html = mend_declarations(html);
         let html = real_pictures(&html);
-        whole_addresses(self.builder.clean(&bound_markup(&html)).to_string())
+        whole_addresses(self.builder.clean(&parted(&bound_markup(&html))).to_string())
     }
 }
 
@@ -168,13 +169,14 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
     if !has("data-") && !has("data:image") && !has("srcset") && !has("<noscript") {
         return Cow::Borrowed(html);
     }
-    let (mut out, mut done) = (String::with_capacity(html.len()), 0);
+    let (mut out, mut done, mut read) = (String::with_capacity(html.len()), 0, 0);
     for at in memchr::memmem::find_iter(html.as_bytes(), "<img") {
-        let Some(end) = html[at..].find('>').map(|end| at + end) else { break };
-        let tag = &html[at..end];
-        if at < done {
+        if at < read {
             continue;
         }
+        let Some(end) = html[at..].find('>').map(|end| at + end) else { break };
+        let tag = &html[at..end];
+        read = end;
         let own = attribute_of(tag, "src");
         let is_real = own.is_some_and(|src| !src.trim().is_empty() && !src.trim_start().starts_with("data:"));
         let lazy = LAZY.iter().find_map(|name| attribute_of(tag, name)).filter(|src| is_address(src));
@@ -227,6 +229,9 @@ fn is_placeholder(src: &str) -> bool {
     .any(|sign| lower.contains(sign))
 }
 
+/// Number of `noscript` elements that are looked into: the picture of each is looked for in all of the text.
+const NOSCRIPTS_MAX: usize = 256;
+
 /// Unwraps `noscript` elements whose picture occurs nowhere else; the others will be removed with their content, as a browser
 /// shows only one of both.
 fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
@@ -234,7 +239,8 @@ fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
         return html;
     }
     let (mut out, mut rest) = (String::with_capacity(html.len()), &html[..]);
-    while let Some(at) = rest.find("<noscript") {
+    for _ in 0..NOSCRIPTS_MAX {
+        let Some(at) = rest.find("<noscript") else { break };
         let Some((open, end)) =
             rest[at..].find('>').zip(rest[at..].find("</noscript>")).filter(|(open, end)| open < end)
         else {
@@ -243,7 +249,9 @@ fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
         let inner = &rest[at + open + 1..at + end];
         let src = inner.find("<img").and_then(|img| attribute_of(&inner[img..], "src"));
         out.push_str(&rest[..at]);
-        if src.is_some_and(|src| is_address(src) && html.matches(src).count() == 1) {
+        let occurs_once =
+            |src: &str| memchr::memmem::find_iter(html.as_bytes(), src.as_bytes()).nth(1).is_none();
+        if src.is_some_and(|src| is_address(src) && occurs_once(src)) {
             out.push_str(inner);
         }
         rest = &rest[at + end + "</noscript>".len()..];
@@ -261,8 +269,11 @@ fn has_markup(html: &str) -> bool {
 fn mend_declarations(html: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
-    for at in memchr::memmem::find_iter(html.as_bytes(), "<!").filter(|at| !is_declaration(&html[at + 2..])) {
-        if at < done {
+    // One look from the end, instead of one from the start of each comment.
+    let last_end = memchr::memmem::rfind(html.as_bytes(), b"-->");
+    for at in memchr::memmem::find_iter(html.as_bytes(), "<!") {
+        let ends = last_end.is_some_and(|end| end >= at + "<!--".len());
+        if at < done || is_declaration(&html[at + 2..], ends) {
             continue;
         }
         out.push_str(&html[done..at]);
@@ -280,10 +291,10 @@ fn mend_declarations(html: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether what follows `<!` is a complete comment, a marked section or a document type.
-fn is_declaration(rest: &str) -> bool {
+/// Whether what follows `<!` is a complete comment, if one `ends`, a marked section or a document type.
+fn is_declaration(rest: &str, ends: bool) -> bool {
     match rest.strip_prefix("--") {
-        Some(comment) => comment.contains("-->") || comment.starts_with('>'),
+        Some(comment) => ends || comment.starts_with('>'),
         None => {
             rest.starts_with('[')
                 || rest.as_bytes().get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"doctype"))
@@ -431,6 +442,25 @@ mod tests {
             clean.contains("href=\"https://x.org/a\"") && clean.contains("href=\"https://x.org/b?id=1\""),
             "{clean}"
         );
+    }
+
+    #[test]
+    fn texts_full_of_references_are_written_as_others_are() {
+        let alone = Sanitizer::default();
+        for unit in
+            ["&", "&amp;</b>", "«&nbsp;", "<table>&<tr>&", "<b>&<p>&</b>", "<ul>&laquo;<li>", "<math>&<mi>"]
+        {
+            let html = unit.repeat(5000);
+            assert!(parted(&html).len() > html.len(), "{unit}");
+            let bounded = bound_markup(&html);
+            assert!(safe_html(&html, None) == alone.builder.clean(&bounded).to_string(), "{unit}");
+        }
+    }
+
+    #[test]
+    fn marks_without_an_end_take_nothing_with_them() {
+        assert_eq!(safe_html("a <!-- b --> c <!-- d", None), "a  c ");
+        assert_eq!(safe_html("a <!-- b <!-- c --> d <!--> e", None), "a  d  e");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use url::Url;
 pub use self::document::{PreparedDocument, PreparedRefresh};
 use self::document::{RawDocument, ReadOutcome};
 use self::explore::PageEntries;
-use self::extraction::{document, extract_apart};
+use self::extraction::{apart, document, extract_apart};
 use self::pages::PageBudget;
 use self::prepare::{ListedEntry, Preparation, Recogniser};
 pub use self::read_error::ReadError;
@@ -41,7 +41,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
-use crate::model::feed::FeedFormat;
+use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::{DateOrder, FetchState, LearnedPage, Source, Validators};
 use crate::store::StoreError;
 use crate::support::text::many;
@@ -86,35 +86,22 @@ impl Refresher {
             self_url: state.hub.as_ref().map(|hub| hub.topic.clone()),
             moved_to: None,
         };
-        let base = state.address(&source.url);
         let pushed = Fetched {
             bytes: bytes.to_owned(),
-            url: base.clone(),
+            url: state.address(&source.url),
             content_type: content_type.map(str::to_owned),
             meta: Meta::default(),
             cut: None,
         };
-        let (_, feed) = extract_apart(pushed, page_rules(source, &state, now).dates).await?;
-        let mut feed = match feed {
-            Ok(feed) => feed,
+        let source = Arc::new(source.clone());
+        let document = match self.read_push(&source, &state, pushed, meta, now).await {
+            Ok(document) => document,
+            Err(ReadError::Internal(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(source.id = source.id, "what the hub pushed cannot be read: {error}");
                 return Ok(());
             }
         };
-        feed.hints = state.hints.clone();
-        let found = RawDocument {
-            feed,
-            meta,
-            feed_url: state.feed_url.clone(),
-            base,
-            is_push: true,
-            page: state.page.clone(),
-            is_mended: false,
-        };
-        let source = Arc::new(source.clone());
-        let (found, listed) = self.recognised(&source, found)?;
-        let document = self.prepared(&source, found, listed, None, now).await?;
         let prepared = PreparedRefresh {
             source,
             state,
@@ -124,6 +111,30 @@ impl Refresher {
         };
         self.keep(&[prepared], &[])?;
         Ok(())
+    }
+
+    async fn read_push(
+        &self,
+        source: &Arc<Source>,
+        state: &FetchState,
+        pushed: Fetched,
+        meta: Meta,
+        now: Timestamp,
+    ) -> Result<PreparedDocument, ReadError> {
+        let base = pushed.url.clone();
+        let dates = page_rules(source, state, now).dates;
+        let (_, feed) = extract_apart(self.client.deadline(), pushed, dates).await?;
+        let found = RawDocument {
+            feed: RawFeed { hints: state.hints.clone(), ..feed? },
+            meta,
+            feed_url: state.feed_url.clone(),
+            base,
+            is_push: true,
+            page: state.page.clone(),
+            is_mended: false,
+        };
+        let (found, listed) = self.recognised(source, found)?;
+        self.prepared(source, found, listed, None, now).await
     }
 
     /// Reads a source; of a page for which a feed stands in, now and then the page itself.
@@ -232,7 +243,7 @@ impl Refresher {
                 self.read_listing(asked, source, &state.page, fetched, rules, now).await?;
             return Ok(RawDocument::of_listing(listing, fetched));
         }
-        let (fetched, result) = extract_apart(fetched, rules.dates).await?;
+        let (fetched, result) = extract_apart(self.client.deadline(), fetched, rules.dates).await?;
         let endpoints = match result {
             Err(ExtractError::Sitemap) if source.kind.may_be_sitemap() => {
                 return self.read_sitemap(source, fetched, now).await;
@@ -345,13 +356,13 @@ impl Refresher {
         listed: Vec<ListedEntry>,
         crawl_delay_seconds: Option<u64>,
         now: Timestamp,
-    ) -> anyhow::Result<PreparedDocument> {
+    ) -> Result<PreparedDocument, ReadError> {
         let RawDocument { feed, meta, feed_url, base, is_push, page, is_mended } = found;
-        let core = self.cores.clone().acquire_owned().await?;
+        // Not the thread's own: one that takes too long would keep the others from theirs.
+        let _core = self.cores.acquire().await.map_err(anyhow::Error::from)?;
         let (source, classifier, language_detector) =
             (source.clone(), self.classifier.clone(), self.language_detector.clone());
         let task = move || {
-            let _core = core;
             let language = feed.language.as_deref();
             let preparation = Preparation {
                 source: &source,
@@ -374,7 +385,7 @@ impl Refresher {
                 is_mended,
             }
         };
-        Ok(tokio::task::spawn_blocking(task).await?)
+        apart(self.client.deadline(), task).await
     }
 
     fn poll_bounds(&self, source: &Source) -> PollBounds {

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod files;
 pub mod i18n;
+pub mod markup;
 pub mod stopwords;
 pub mod telemetry;
 pub mod templates;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use super::markup::extent_of_tag;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -213,6 +214,12 @@ const UNCOUNTED: [&str; 29] = [
     "wbr", "optgroup",
 ];
 
+/// Whether a tag may have many attributes, or an end other than its first `>`, after `length` bytes: few do.
+fn is_unusual(tag: &[u8], length: usize) -> bool {
+    let is_odd = |quote: u8| memchr::memchr_iter(quote, &tag[..length]).count() % 2 == 1;
+    length > 2 * ATTRIBUTES_MAX || is_odd(b'"') || is_odd(b'\'')
+}
+
 /// Bounds nesting, attributes and tags of HTML, so that parsing takes linear time and a bounded multiple of its memory. HTML
 /// within the bounds, as in all honest documents, is returned unchanged.
 pub fn bound_markup(html: &str) -> Cow<'_, str> {
@@ -232,13 +239,16 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
         let name_start = at + usize::from(is_end);
         let name_len = bytes[name_start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let name = &bytes[name_start..name_start + name_len];
-        if name.is_empty() || UNCOUNTED.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name)) {
+        if name.is_empty() {
             continue;
         }
-        let end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
-        let has_too_many = end - start > 4 * ATTRIBUTES_MAX
-            && memchr::memchr_iter(b' ', &bytes[start..end]).nth(ATTRIBUTES_MAX).is_some();
-        let is_dropped = if is_end && unwrapped > 0 {
+        let mut end = memchr::memchr(b'>', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
+        let extent = is_unusual(&bytes[start..], end - start).then(|| extent_of_tag(&bytes[start..]));
+        let has_too_many = extent.is_some_and(|(_, attributes)| attributes > ATTRIBUTES_MAX);
+        end = extent.map_or(end, |(length, _)| start + length);
+        let is_dropped = if UNCOUNTED.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name)) {
+            false
+        } else if is_end && unwrapped > 0 {
             unwrapped -= 1;
             true
         } else if is_end {
@@ -249,11 +259,13 @@ pub fn bound_markup(html: &str) -> Cow<'_, str> {
             true
         } else {
             depth += usize::from(bytes.get(end.wrapping_sub(2)) != Some(&b'/'));
-            has_too_many
+            false
         };
-        if is_dropped {
+        if is_dropped || has_too_many {
             out.push_str(&html[done..start]);
             done = end;
+            at = end;
+        } else if extent.is_some() {
             at = end;
         }
     }

@@ -12,6 +12,7 @@ mod docs;
 mod doubts;
 mod exim;
 mod fetch;
+mod growth;
 mod hostile;
 mod hub;
 mod leaving;

@@ -10,6 +10,7 @@ use super::around;
 use crate::extract::elements::is_block;
 use crate::extract::page::{selector, text_of};
 use crate::extract::words;
+use crate::support::markup::parted;
 use crate::support::text::bound_markup;
 
 /// Parts of the names of boxes in which to subscribe to a newsletter.
@@ -84,7 +85,7 @@ pub(super) fn detach(page: &mut Html, id: NodeId) {
 
 /// An article without what is not part of it; `None` if there is nothing to remove, or nothing would be left.
 pub(super) fn trimmed(html: &str) -> Option<String> {
-    let mut fragment = Html::parse_fragment(&bound_markup(html));
+    let mut fragment = Html::parse_fragment(&parted(&bound_markup(html)));
     let lines: Vec<ElementRef> = fragment
         .root_element()
         .descendants()

@@ -9,6 +9,7 @@ use super::{EntryContext, text_of};
 use crate::extract::page::{date_of, selector, text_of as text_of_element};
 use crate::extract::prose_date::{DateRules, find_date, is_date_only};
 use crate::model::source::DateOrder;
+use crate::support::markup::parted;
 use crate::support::text::{bound_markup, fold};
 
 /// Fields without classes are looked for in so many bytes at the beginning.
@@ -44,7 +45,7 @@ pub(super) fn without_fields(html: &str, known: &EntryContext) -> Option<String>
     if !has_classes && !may_be_bare {
         return None;
     }
-    let mut fragment = Html::parse_fragment(&bound_markup(html));
+    let mut fragment = Html::parse_fragment(&parted(&bound_markup(html)));
     let mut found: Vec<NodeId> = fragment.select(&selector(CLASSED)).map(|field| field.id()).collect();
     if found.is_empty() && may_be_bare {
         found = bare_fields(fragment.root_element(), known);

@@ -10,13 +10,20 @@ use jiff::tz::Offset;
 
 use super::{date_time, raw_time};
 
-/// Parts of a zone that are read: the longest history of one has some hundred.
+/// Parts of a zone that are read, and lines and dates of all of them: the longest history of one has some hundred. They are read
+/// for each time that is given in the zone.
 const PARTS_MAX: usize = 500;
+const DATES_MAX: usize = 4000;
 
 /// How far from UTC the clocks of a zone are when they show `local`: by the part of its description that began last.
 pub(super) fn offset_at(calendar: &ICalendar, zone: &ICalendarComponent, local: DateTime) -> Option<Offset> {
     let is_part = |part: &&ICalendarComponent| {
         matches!(part.component_type, ICalendarComponentType::Standard | ICalendarComponentType::Daylight)
+    };
+    let mut dates = 0;
+    let is_bounded = |part: &&ICalendarComponent| {
+        dates += part.entries.iter().map(|entry| 1 + entry.values.len()).take(DATES_MAX).sum::<usize>();
+        dates <= DATES_MAX
     };
     let parts: Vec<&ICalendarComponent> = zone
         .component_ids
@@ -24,6 +31,7 @@ pub(super) fn offset_at(calendar: &ICalendar, zone: &ICalendarComponent, local: 
         .filter_map(|id| calendar.components.get(*id as usize))
         .filter(is_part)
         .take(PARTS_MAX)
+        .take_while(is_bounded)
         .collect();
     let begun = parts.iter().filter_map(|part| Some((last_onset(part, local)?, part)));
     match begun.max_by_key(|(onset, _)| *onset) {

@@ -1,5 +1,9 @@
 //! Reads an entry's own page.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use ego_tree::NodeId;
 use jiff::Timestamp;
 use scraper::ElementRef;
 use serde_json::Value;
@@ -238,11 +242,19 @@ impl Page {
                 heading.is_some_and(|h1| h1.ancestors().any(|above| above.id() == element.id()));
             articles > 1 && element.value().name() == "article" && !holds_heading
         };
+        // What was found of an element holds for all within it.
+        let known: RefCell<HashMap<NodeId, bool>> = RefCell::new(HashMap::from([(article.id(), true)]));
         let is_own = |element: &ElementRef| {
+            let mut known = known.borrow_mut();
             let above = element.ancestors().filter_map(ElementRef::wrap);
-            let mut line =
-                std::iter::once(*element).chain(above).take_while(|above| above.id() != article.id());
-            !line.any(|above| is_set_aside(above) || is_card(&above))
+            let line = std::iter::once(*element).chain(above);
+            let new: Vec<ElementRef> = line.take_while(|above| !known.contains_key(&above.id())).collect();
+            for element in new.iter().rev() {
+                let is_within =
+                    element.parent().is_none_or(|parent| known.get(&parent.id()).copied().unwrap_or(true));
+                known.insert(element.id(), is_within && !is_set_aside(*element) && !is_card(element));
+            }
+            known[&element.id()]
         };
         let elements = article.descendants().filter_map(ElementRef::wrap).filter(is_own);
         let is_agenda = self.is_under_agenda(rules.now);

@@ -29,6 +29,8 @@ pub(super) struct Tokens<'a> {
     pub(super) token_start: usize,
     entities: HashMap<&'a str, &'a str>,
     expanded_bytes: usize,
+    /// Marks that do not occur any more: what they would end is not searched for again and again.
+    absent: Vec<&'static str>,
     pub(super) problems: Vec<String>,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Tokens<'a> {
             token_start: 0,
             entities: HashMap::new(),
             expanded_bytes: 0,
+            absent: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -49,6 +52,18 @@ impl<'a> Tokens<'a> {
         if self.problems.len() < 8 && !self.problems.iter().any(|known| known == text) {
             self.problems.push(text.to_owned());
         }
+    }
+
+    /// The place of a mark after `from` in the rest of the document.
+    fn find_mark(&mut self, mark: &'static str, rest: &str, from: usize) -> Option<usize> {
+        if self.absent.contains(&mark) {
+            return None;
+        }
+        let found = memmem::find(&rest.as_bytes()[from..], mark.as_bytes());
+        if found.is_none() {
+            self.absent.push(mark);
+        }
+        found.map(|at| from + at)
     }
 
     /// Reads a CDATA section; `inner` starts after its opening.
@@ -90,8 +105,8 @@ impl<'a> Tokens<'a> {
                     }
                 }
                 Some(b'?') => {
-                    self.position +=
-                        memmem::find(rest.as_bytes(), b"?>").map_or_else(|| end_of_tag(rest), |end| end + 2)
+                    let end = self.find_mark("?>", rest, 0);
+                    self.position += end.map_or_else(|| end_of_tag(rest), |end| end + 2);
                 }
                 Some(b'/') => return Some(self.end_tag(rest)),
                 Some(c) if c.is_ascii_alphabetic() || *c == b'_' || !c.is_ascii() => {
@@ -109,8 +124,8 @@ impl<'a> Tokens<'a> {
     /// Skips a comment or DOCTYPE; any other `<!` is text.
     fn skip_declaration(&mut self, rest: &'a str) -> Option<XmlToken<'a>> {
         if rest.starts_with("<!--") {
-            match memmem::find(&rest.as_bytes()[4..], b"-->") {
-                Some(end) => self.position += end + 7,
+            match self.find_mark("-->", rest, 4) {
+                Some(end) => self.position += end + 3,
                 None => {
                     self.problem("a comment never ends: its mark was passed over");
                     self.position += 4;
@@ -129,10 +144,8 @@ impl<'a> Tokens<'a> {
     fn doctype(&mut self, rest: &'a str) -> usize {
         let close = memchr(b'>', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
         let Some(open) = memchr(b'[', &rest.as_bytes()[..close]) else { return close };
-        let Some(end) = memmem::find(&rest.as_bytes()[open..], b"]").map(|end| open + end) else {
-            return close;
-        };
-        for (at, _) in rest[open..end].match_indices("<!ENTITY") {
+        let Some(end) = self.find_mark("]", rest, open) else { return close };
+        for (at, _) in rest[open..end].match_indices("<!ENTITY").take(ENTITIES_MAX) {
             let declaration = rest[open + at + 8..end].trim_start();
             let Some((name, value)) = declaration.split_once(|c: char| c.is_ascii_whitespace()) else {
                 continue;
@@ -140,7 +153,7 @@ impl<'a> Tokens<'a> {
             let value = value.trim_start();
             let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
             let Some(value) = value[1..].split(quote).next() else { continue };
-            if self.entities.len() < ENTITIES_MAX && value.len() <= ENTITY_BYTES_MAX {
+            if value.len() <= ENTITY_BYTES_MAX {
                 self.entities.insert(name, value);
             }
         }
@@ -209,12 +222,17 @@ fn keep<'b>(rest: &'b str, out: &mut String) -> &'b str {
     &rest[1..]
 }
 
+/// Maximum length of the number of a surrogate: `xDC00`, with some zeros.
+const NUMBER_BYTES_MAX: usize = 16;
+
 /// Appends the character of a numeric reference; surrogate pairs are joined, and the C1 range is read as windows-1252, as in
 /// every browser. `None` if it is not a number.
 fn push_character<'b>(number: &str, after: &'b str, out: &mut String) -> Option<&'b str> {
     let code = reference_number(number)?;
     if (0xD800..0xDC00).contains(&code) {
-        let low_end = after.strip_prefix("&#").and_then(|rest| rest.find(';'));
+        let low_end = after
+            .strip_prefix("&#")
+            .and_then(|rest| rest.bytes().take(NUMBER_BYTES_MAX).position(|b| b == b';'));
         if let Some(low) = low_end
             .and_then(|end| reference_number(&after[2..end + 2]))
             .filter(|low| (0xDC00..0xE000).contains(low))

@@ -223,7 +223,9 @@ pub fn after_failure(
         ReadError::Fetch(error) => {
             matches!(error, FetchError::Gone | FetchError::Name { .. } | FetchError::Private { .. })
         }
-        ReadError::Kept(_) | ReadError::Render(_) | ReadError::Mailbox(_) => false,
+        ReadError::Kept(_) | ReadError::Render(_) | ReadError::Mailbox(_) | ReadError::TooSlow { .. } => {
+            false
+        }
         _ => true,
     };
     let mut state = state.clone();

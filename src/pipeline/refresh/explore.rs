@@ -110,7 +110,11 @@ pub async fn explore(
         else {
             continue;
         };
-        let (fetched, result) = extract_apart(*fetched, rules).await?;
+        let (fetched, result) = match extract_apart(client.deadline(), *fetched, rules).await {
+            Ok(read) => read,
+            Err(ReadError::Internal(error)) => return Err(error),
+            Err(_) => continue,
+        };
         let Ok(feed) = result else { continue };
         let stands_for = |listed: &PageEntries| listed.is_covered_by(&feed);
         if !feed.entries.is_empty() && !is_of_comments(&feed) && listed.is_none_or(stands_for) {
@@ -161,7 +165,7 @@ async fn read_named(
             return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());
         }
     };
-    let (fetched, result) = extract_apart(fetched, rules).await?;
+    let (fetched, result) = extract_apart(client.deadline(), fetched, rules).await?;
     let feed = result
         .map_err(|error| ReadError::NoFeed(format!("the page names the feed {url}, but there {error}")))?;
     Ok(Endpoint { feed, fetched, url: url.to_string() })

@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
 
-use super::extraction::document;
+use super::extraction::{apart, document};
 use super::read_error::ReadError;
 use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, PageReading, PageRules};
@@ -80,7 +81,8 @@ impl Refresher {
         let learned = memory.learned.clone().filter(|_| memory.instead_of == source.select);
         let select = learned.or_else(|| source.select.clone());
         let (fetched, reading) =
-            extract_listing(fetched, self.rules_for(source, select.clone(), rules)?).await?;
+            extract_listing(self.client.deadline(), fetched, self.rules_for(source, select.clone(), rules)?)
+                .await?;
         let reading = reading?;
         if select.is_none() || (reading.way.is_none() && !reading.feed.entries.is_empty()) {
             let is_empty = reading.feed.entries.is_empty();
@@ -96,7 +98,8 @@ impl Refresher {
         if is_good && source.select.is_some() {
             return Ok((keep(memory, reading), fetched));
         }
-        let (fetched, mined) = extract_listing(fetched, self.rules_for(source, None, rules)?).await?;
+        let (fetched, mined) =
+            extract_listing(self.client.deadline(), fetched, self.rules_for(source, None, rules)?).await?;
         let mined = mined.unwrap_or_default();
         if is_good {
             return Ok((keep(memory, with_details(reading, mined)), fetched));
@@ -248,6 +251,7 @@ fn relearn_selectors(
 }
 
 async fn extract_listing(
+    deadline: Duration,
     fetched: Fetched,
     rules: PageRules,
 ) -> Result<(Fetched, Result<PageReading, ExtractError>), ReadError> {
@@ -255,7 +259,7 @@ async fn extract_listing(
         let result = extract::read_page(document(&fetched), &rules);
         (fetched, result)
     };
-    Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)?)
+    apart(deadline, task).await
 }
 
 #[cfg(test)]

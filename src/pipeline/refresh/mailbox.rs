@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::document::{PreparedRefresh, RawDocument, ReadOutcome};
+use super::extraction::apart;
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome};
 use crate::bounces::imap;
@@ -48,7 +49,7 @@ impl Refresher {
             }
             (entries, requests)
         };
-        let (entries, requests) = tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from)?;
+        let (entries, requests) = apart(self.client.deadline(), read).await?;
         let mut document = of_mail(entries, &source.url, false);
         document.feed.problems.extend(requests);
         Ok(document)
@@ -76,7 +77,11 @@ impl Refresher {
         };
         let source = Arc::new(source.clone());
         let (found, listed) = self.recognised(&source, of_mail(vec![entry], &source.url, true))?;
-        let document = self.prepared(&source, found, listed, None, now).await?;
+        let document = match self.prepared(&source, found, listed, None, now).await {
+            Ok(document) => document,
+            Err(ReadError::Internal(error)) => return Err(error),
+            Err(error) => return Ok(format!("ignored: {error}")),
+        };
         let state = self.store.read(|r| r.sources().state(&source.id))?;
         let url = source.url.to_string();
         let state = if state.url == url { state } else { FetchState { url, ..FetchState::default() } };

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::document::RawDocument;
-use super::extraction::document;
+use super::extraction::{apart, document};
 use super::prepare::ListedEntry;
 use super::read_error::ReadError;
 use super::refresher::Refresher;
@@ -222,12 +222,14 @@ impl Refresher {
             let page = match self.get_page(&url, &Validators::default(), budget, now).await {
                 Ok(FetchOutcome::Document(page)) => {
                     let rules = rules.clone();
-                    tokio::task::spawn_blocking(move || extract::read_page(document(&page), &rules))
-                        .await
-                        .map_err(anyhow::Error::from)?
-                        .map(|page| page.feed)
+                    let task = move || extract::read_page(document(&page), &rules).map(|page| page.feed);
+                    apart(self.client.deadline(), task).await
                 }
                 Ok(FetchOutcome::NotModified(_)) => break,
+                Err(error) => Err(error),
+            };
+            let page = match page {
+                Ok(page) => page,
                 Err(ReadError::Internal(error)) => return Err(error.into()),
                 Err(error) => {
                     found.feed.problems.push(format!("the next page {url} was not read: {error}"));
@@ -278,7 +280,7 @@ impl Refresher {
                 match self.read_item(&url, source.has_full_text, rules, budget, now).await {
                     Ok(article) => add_article(&mut listed.raw, article, &url, source.date_from),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
-                    Err(error @ ReadError::Postponed { .. }) => {
+                    Err(error @ (ReadError::Postponed { .. } | ReadError::TooSlow { .. })) => {
                         found.feed.problems.push(error.to_string());
                         found.feed.is_cut = true;
                         break;
@@ -324,7 +326,7 @@ impl Refresher {
                         },
                     })
                 };
-                Ok(tokio::task::spawn_blocking(task).await.map_err(anyhow::Error::from)??)
+                Ok(apart(self.client.deadline(), task).await??)
             }
             FetchOutcome::NotModified(_) => Ok(Article::default()),
         }

@@ -2,12 +2,13 @@
 //! says; the date in a sitemap is that of the last change.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
 
 use super::document::RawDocument;
-use super::extraction::document;
+use super::extraction::{apart, document};
 use super::read_error::ReadError;
 use super::refresher::Refresher;
 use crate::extract::{self, ExtractError, Sitemap};
@@ -38,7 +39,7 @@ impl Refresher {
         fetched: Fetched,
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
-        let (fetched, sitemap) = read_apart(fetched).await?;
+        let (fetched, sitemap) = read_apart(self.client.deadline(), fetched).await?;
         let Sitemap { mut entries, sitemaps, is_cut } = sitemap?;
         let mut feed = RawFeed { format: FeedFormat::Sitemap, is_cut, ..RawFeed::default() };
         // That the index did not change says nothing of what it names.
@@ -70,17 +71,20 @@ impl Refresher {
             FetchOutcome::NotModified(_) => return Ok(Sitemap::default()),
         };
         let is_cut = fetched.cut.is_some();
-        let sitemap = read_apart(fetched).await?.1?;
+        let sitemap = read_apart(self.client.deadline(), fetched).await?.1?;
         Ok(Sitemap { is_cut: sitemap.is_cut || is_cut, ..sitemap })
     }
 }
 
-async fn read_apart(fetched: Fetched) -> anyhow::Result<(Fetched, Result<Sitemap, ExtractError>)> {
+async fn read_apart(
+    deadline: Duration,
+    fetched: Fetched,
+) -> Result<(Fetched, Result<Sitemap, ExtractError>), ReadError> {
     let task = move || {
         let sitemap = extract::read_sitemap(document(&fetched));
         (fetched, sitemap)
     };
-    Ok(tokio::task::spawn_blocking(task).await?)
+    apart(deadline, task).await
 }
 
 /// Whether an address is that of a file and not of a page.
