@@ -14,6 +14,7 @@ use crate::model::publication::Publication;
 use crate::publish::formats::{self, FORMATS};
 use crate::store::{Push, Store, StoreError};
 use crate::support::clock::Clock;
+use crate::support::public_folder;
 
 /// Leases in seconds: the least and most granted, and the default.
 const LEASE_MIN: i64 = 300;
@@ -217,7 +218,9 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
     }
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
-    let Ok(body) = tokio::fs::read(hub_context.folder.join(path)).await else { return Err(FetchError::Gone) };
+    let (folder, file) = (hub_context.folder.to_owned(), path.to_owned());
+    let read = tokio::task::spawn_blocking(move || public_folder::read_at(&folder, &file)).await;
+    let Ok(Ok(body)) = read else { return Err(FetchError::Gone) };
     let media_type = formats::of_file(path.rsplit('/').next().unwrap_or_default())
         .map_or("application/octet-stream", |format| format.media_type);
     let mut headers = vec![
