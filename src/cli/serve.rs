@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 
 use crate::app::{self, App};
 use crate::model::digest::DigestId;
+use crate::web::hubs::Verifications;
+use crate::web::images::Pictures;
 use crate::web::limits::Limits;
-use crate::web::picture_cache::PictureCache;
+use crate::web::search::SearchPool;
 use crate::web::state::AppState;
 use crate::{support, web};
 
@@ -111,7 +113,7 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),
         images: app.config.publish.images,
-        pictures: PictureCache::default(),
+        pictures: Pictures::new(&app.refresher.client),
         newsletter: app.config.newsletter.clone(),
         serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),
@@ -122,8 +124,8 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         limits: Limits::default(),
         metrics: app.metrics.clone(),
         is_hub: app.is_own_hub(),
-        verifying: web::hubs::places(),
-        searching: web::search::places(),
+        verifications: Verifications::new(&app.refresher.client),
+        searches: SearchPool::default(),
         mail_waits,
     }
 }

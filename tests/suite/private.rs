@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Reply, Server};
-use crate::support::service::Service;
-use crate::support::{App, rss};
+use crate::support::service::{METRICS, Service};
+use crate::support::{App, rss, wait_for};
 
 const DAILY: &str = "[[digest]]\nid = \"d\"\ntitle = \"D\"\nlanguage = \"en\"\nschedule = \"daily 07:00 UTC\"\nrecipients = [\"ana@example.org\"]\n";
 
@@ -187,4 +187,32 @@ fn only_regular_files_of_the_published_folder_are_served() {
     assert_eq!(service.ask("GET", "/healthz", "", "").0, 200);
     assert_eq!(service.ask("GET", "/mine.txt", "", "").1, "of the operator");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn metrics_are_not_for_readers_and_tell_nobody_who_is_on_the_list() {
+    let (_server, app) = source();
+    app.write("feeds.toml", app.read("feeds.toml") + METRICS + "[newsletter]\n");
+    app.ok(&["run"]);
+    app.ok(&["subscribers", "add", "ana@example.org"]);
+    let service = Service::start(&app);
+    assert_eq!(service.ask("GET", "/metrics", "", "").0, 404);
+    wait_for("the first turn", || service.metrics().contains("courant_cycles_total 1\n").then_some(()));
+    // Answers are counted as they come, and two of them are asked for.
+    let numbers = || -> Vec<String> {
+        let text = service.metrics();
+        text.lines().filter(|line| !line.contains("http_responses")).map(str::to_owned).collect()
+    };
+    let before = numbers();
+    let mails = app.outbox().len();
+    for address in ["ana@example.org", "stranger@example.org"] {
+        let body = format!("{{\"address\":\"{address}\"}}");
+        assert_eq!(
+            service.ask("POST", "/api/subscriptions", "Content-Type: application/json\r\n", &body).0,
+            202
+        );
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(numbers(), before, "{address}");
+    }
+    assert!(app.outbox().len() > mails, "a confirmation was sent meanwhile");
 }

@@ -4,10 +4,9 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::App;
-use crate::support::http::{Reply, Server};
-use crate::support::rss;
+use crate::support::http::{Manner, Reply, Server};
 use crate::support::service::Service;
+use crate::support::{App, rss, wait_for};
 
 fn published() -> (Server, App) {
     let server = Server::always(Reply::ok(rss(&[("a", "A story", 18, "text")])));
@@ -170,4 +169,120 @@ fn an_address_of_nothing_leads_a_browser_back_in_its_language() {
         let (status, text) = service.ask("GET", "/no/such/page.html", headers, "");
         assert!(status == 404 && !text.contains('<'), "{headers}: {text}");
     }
+}
+
+#[test]
+fn slow_pictures_keep_no_source_from_being_read() {
+    let item = |number: usize, host: &str| {
+        format!(
+            "<item><guid>{number}</guid><title>Story number {number}</title><link>https://a.example/{number}</link><media:thumbnail url=\"{host}/p{number}.png\"/></item>"
+        )
+    };
+    let server = Server::always(Reply::ok(""));
+    let items: String = (0..40).map(|number| item(number, &server.url(""))).collect();
+    let feed = format!(
+        "<rss version=\"2.0\" xmlns:media=\"http://search.yahoo.com/mrss/\"><channel><title>T</title>{items}</channel></rss>"
+    );
+    server.answer(move |request| match request.target.as_str() {
+        "/feed" => Reply::ok(feed.clone()),
+        "/page" => Reply::html(listing(6)),
+        "/robots.txt" => Reply::new(404, ""),
+        target if target.starts_with("/p") => Reply::ok("").sent(Manner::Stall),
+        _ => Reply::html(
+            "<html><body><h1>Title</h1><time datetime=\"2022-10-18\">18 October</time></body></html>",
+        )
+        .sent(Manner::Slow(Duration::from_millis(500))),
+    });
+    let pictures = format!(
+        "[publish]\nimages = \"proxy\"\n[[source]]\nid = \"pictures\"\nurl = \"{}\"\n",
+        server.url("/feed")
+    );
+    let app = App::new(&pictures);
+    app.ok(&["run"]);
+    let page = app.read("public/index.html");
+    let links: Vec<String> = page
+        .split("src=\"image/")
+        .skip(1)
+        .map(|rest| format!("GET /image/{} HTTP/1.1\r\nHost: x\r\n\r\n", rest.split('"').next().unwrap()))
+        .collect();
+    assert!(links.len() >= 30, "{}", links.len());
+    // The pages of the items are read slowly, so that the pictures are asked for meanwhile.
+    app.configure(&format!(
+        "{pictures}[[source]]\nid = \"page\"\nkind = \"page\"\ndate_from = \"item\"\nurl = \"{}\"\n",
+        server.url("/page")
+    ));
+    let service = Service::start(&app);
+    let asked: Vec<TcpStream> = links.iter().map(|link| open(&service, link)).collect();
+    wait_for("a picture that is asked for", || {
+        server.requests().iter().any(|request| request.target.starts_with("/p0")).then_some(())
+    });
+    wait_for("the page", || app.titles().iter().any(|title| title.starts_with("A long")).then_some(()));
+    let pictures = server.requests().iter().filter(|request| request.target.ends_with(".png")).count();
+    assert!(pictures <= 4, "{pictures} pictures of one host at a time");
+    drop(asked);
+}
+
+/// A page that lists so many items.
+fn listing(items: usize) -> String {
+    let items: String = (0..items)
+        .map(|number| {
+            format!(
+                "<article><h2><a href=\"/n/{number}\">A long story title, number {number} of many</a></h2><time datetime=\"2022-10-18\">18 October 2022</time></article>"
+            )
+        })
+        .collect();
+    format!("<html><body>{items}</body></html>")
+}
+
+#[test]
+fn items_that_drip_cost_their_source_a_budget_and_no_more() {
+    let server = Server::start(|request| match request.target.as_str() {
+        "/page" => Reply::html(listing(30)),
+        "/good" => Reply::ok(rss(&[("a", "A good story", 18, "text")])),
+        "/robots.txt" => Reply::new(404, ""),
+        _ => Reply::html("x".repeat(60)).sent(Manner::Drip),
+    });
+    let mut app = App::new(&format!(
+        "timeout = \"2s\"\ndeadline = \"2s\"\n[[source]]\nid = \"page\"\nkind = \"page\"\ndate_from = \"item\"\nurl = \"{}\"\n[[source]]\nid = \"good\"\nurl = \"{}\"\n",
+        server.url("/page"),
+        server.url("/good")
+    ));
+    let asked = || -> Vec<String> {
+        let requests = server.take_requests().into_iter();
+        requests.map(|request| request.target).filter(|target| target.starts_with("/n/")).collect()
+    };
+    let started = Instant::now();
+    app.ok(&["run"]);
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
+    assert!(app.read("public/atom.xml").contains("A good story"));
+    let listed = app.ok(&["sources"]);
+    assert!(listed.contains("answered too slowly: the other pages are left for the next time"), "{listed}");
+    let first = asked();
+    assert!((1..=4).contains(&first.len()), "{first:?}");
+    app.later(24 * 60).ok(&["run"]);
+    let second = asked();
+    assert!(
+        !second.is_empty() && second.iter().all(|target| !first.contains(target)),
+        "{first:?} {second:?}"
+    );
+}
+
+#[test]
+fn a_crowd_that_searches_delays_nobody_else() {
+    let (_server, app) = published();
+    let service = Service::start(&app);
+    let searches = 300;
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..searches)
+            .map(|_| scope.spawn(|| service.ask("GET", "/search?q=story+words", "", "").0))
+            .collect();
+        let started = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(service.ask("GET", "/atom.xml", "", "").0, 200);
+        }
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        let statuses: Vec<u16> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+        assert!(statuses.contains(&200));
+    });
 }

@@ -23,6 +23,8 @@ pub enum ReadError {
         "robots.txt of {host} asks for {seconds} s between two pages: the others are left for the next time"
     )]
     Postponed { host: String, seconds: u64 },
+    #[error("{host} answered too slowly: the other pages are left for the next time")]
+    OutOfTime { host: String },
     #[error("what it brought cannot be kept: {0}")]
     Kept(String),
     #[error(transparent)]
