@@ -73,7 +73,7 @@ pub(super) fn nothing_here(app: &AppState, headers: &HeaderMap) -> Response {
     let language = language(app, "", headers);
     let (title, t) = (&app.channel.title, phrases(language));
     let page = with(
-        catalog(app, language, &t["not_found"]),
+        catalog(app, language, t["not_found"]),
         json!({ "title": title, "text": t["not_found_text"], "link": format!("{}/", app.base()), "link_text": title }),
     );
     app.page(StatusCode::NOT_FOUND, "web/message.html", &page)
