@@ -107,6 +107,8 @@ impl<F: Fn() + Unpin> PacedStream<F> {
         let (end, before) = self.wait.get_or_insert_with(|| (Box::pin(sleep(ANSWER_TIMEOUT)), taken));
         while end.as_mut().poll(context).is_ready() {
             if taken.saturating_sub(*before) < ANSWER_BYTES_MIN {
+                // What is queued is for nobody: the kernel would keep it for many minutes.
+                let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
             (self.on_progress)();

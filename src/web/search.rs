@@ -18,7 +18,7 @@ const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
 /// Maximum number of concurrent searches and of those that wait, the time limit of each, and how long one may wait for its turn.
 const SEARCHES_MAX: usize = 2;
-const WAITING_MAX: usize = 32;
+const WAITING_MAX: usize = 256;
 const SEARCH_MAX: Duration = Duration::from_secs(2);
 const WAIT_MAX: Duration = Duration::from_secs(4);
 const QUERY_CHARS_MAX: usize = 200;
