@@ -45,28 +45,33 @@ pub(super) struct PageBudget {
     paced_seconds: f64,
     pages: usize,
     delay_seconds: Option<f64>,
-    /// Time left for requests; `None` before the first.
-    left: Option<Duration>,
+    /// Time left for requests.
+    left: Duration,
     /// Pages of this host are shown by the renderer.
     rendered_host: Option<String>,
 }
 
 impl PageBudget {
-    /// At the start of a refresh. A feed that the page named is read as it is; pages of other hosts are not rendered.
-    pub(super) fn of(source: &Source, state: &FetchState) -> PageBudget {
+    /// At the start of a refresh, of which a single request may take `deadline`. A feed that the page named is read as it is; pages of other hosts are not rendered.
+    pub(super) fn of(source: &Source, state: &FetchState, deadline: Duration) -> PageBudget {
         let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
         PageBudget {
             started: Instant::now(),
             paced_seconds: 0.0,
             pages: 0,
             delay_seconds: None,
-            left: None,
+            left: deadline * DEADLINES_MAX,
             rendered_host: host.map(str::to_owned),
         }
     }
 
     fn is_rendered(&self, url: &Url) -> bool {
         self.rendered_host.is_some() && self.rendered_host.as_deref() == url.host_str()
+    }
+
+    /// The time left for requests to one source, which they take from.
+    pub(super) fn time(&mut self) -> &mut Duration {
+        &mut self.left
     }
 
     /// The longest Crawl-delay met.
@@ -85,8 +90,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<FetchOutcome, ReadError> {
         let host = || url.host_str().unwrap_or_default().to_owned();
-        let mut left = budget.left.unwrap_or(self.client.deadline() * DEADLINES_MAX);
-        if left.is_zero() {
+        if budget.left.is_zero() {
             return Err(ReadError::OutOfTime { host: host() });
         }
         let robots = self.robots(url, now).await?;
@@ -107,9 +111,7 @@ impl Refresher {
             let _place = self.client.place(url).await;
             return Ok(FetchOutcome::Document(Box::new(renderer.render(url, now).await?)));
         }
-        let answer = self.client.get_within(url, validators, Accept::Page, now, &mut left).await;
-        budget.left = Some(left);
-        Ok(answer?)
+        Ok(self.client.get_within(url, validators, Accept::Page, now, &mut budget.left).await?)
     }
 
     /// Waits until a Crawl-delay has passed since the last page of an origin, whichever process asked for it. `now` was the time when
