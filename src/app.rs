@@ -446,7 +446,13 @@ impl App {
         bar.finish_and_clear();
         self.abandon_if_failed(&done);
         let done = done?;
-        self.metrics.delivered(done.sent, done.deferred, done.refused);
+        // A sign-up is answered the same whether its address is known, and must not show in numbers either.
+        let strangers = &done.to_strangers;
+        self.metrics.delivered(
+            done.sent - strangers.sent,
+            done.deferred - strangers.deferred,
+            done.refused - strangers.refused,
+        );
         Ok(done)
     }
 

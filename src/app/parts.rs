@@ -150,7 +150,7 @@ pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
 /// In words, when an address, a certificate or the login is unusable.
 pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
     match &mail.transport {
-        TransportConfig::Directory(folder) => Ok(Transport::Directory(folder.clone())),
+        TransportConfig::Directory(folder) => Ok(Transport::directory(folder)),
         TransportConfig::Smtp { urls, username, password, token, ca_file } => {
             let root = ca_file.as_ref().map(read).transpose().context("[mail] ca_file")?;
             let secret = match (token, password) {

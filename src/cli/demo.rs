@@ -24,10 +24,13 @@ use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::SourceOutcome;
 use crate::support::clock::Clock;
 use crate::support::files;
+use crate::support::process::open_files_max;
 use crate::support::terminal::outln;
 use crate::support::text::many;
 use crate::{config, web};
 
+/// Open files that are not connections of readers.
+const HANDLES_ELSEWHERE: usize = 192;
 /// The date of the demo: a Thursday after the stories of the first listing.
 const START: &str = "2022-10-20T08:00:00Z";
 
@@ -212,7 +215,8 @@ async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
     outln!("\nServing the page on http://{}/ until Ctrl-C", listener.local_addr()?);
     signals.end_with(ShutdownMode::Own);
     let stop = signals.stop.clone().cancelled_owned();
-    Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, stop).await?)
+    let limits = web::server::connection_limits(open_files_max(), HANDLES_ELSEWHERE, Vec::new());
+    Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, limits, stop).await?)
 }
 
 const LEFT_BEHIND: [&str; 4] = ["courant.db", "courant.db-wal", "courant.db-shm", "feeds.toml"];

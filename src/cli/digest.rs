@@ -157,9 +157,10 @@ pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: boo
         ("digest.eml", built.text.as_bytes()),
     ] {
         let path = folder.join(name);
-        files::write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write_privately(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         outln!("{}", path.display());
     }
+    files::narrow(&folder);
     if is_open {
         open_in_browser(&folder.join("digest.html"));
     }

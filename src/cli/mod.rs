@@ -53,6 +53,7 @@ pub fn main() -> ExitCode {
         matches!(arguments.log_format, LogFormat::Json),
         std::io::stderr().is_terminal() && crate::config::wants_colours(),
     );
+    crate::support::process::raise_open_files();
     // Fails only when a provider is set already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = tokio::runtime::Builder::new_multi_thread()

@@ -200,7 +200,10 @@ async fn ask_endpoints(
     let listed = explore::PageEntries::of(&found.feed, must_cover);
     let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
     let rules = DateRules { order, now: Some(now), year: None };
-    Ok(match explore::explore(client, &found.endpoints, &page.url, Some(&listed), rules, now).await? {
+    let (endpoints, mut time) = (&found.endpoints, std::time::Duration::MAX);
+    let explored =
+        explore::explore(client, endpoints, &page.url, Some(&listed), rules, now, &mut time).await?;
+    Ok(match explored {
         Some(endpoint) => ProbeResult {
             way: endpoint.feed.format.page_method(),
             feed: endpoint.feed,

@@ -12,15 +12,19 @@ use tokio::task::JoinHandle;
 use crate::app::{self, App};
 use crate::model::digest::DigestId;
 use crate::support::terminal::errln;
-use crate::web;
+use crate::web::hubs::Verifications;
+use crate::web::images::Pictures;
 use crate::web::limits::Limits;
-use crate::web::picture_cache::PictureCache;
+use crate::web::search::SearchPool;
 use crate::web::state::AppState;
+use crate::{support, web};
 
 /// Interval at which `courant serve` checks what is due.
 const TICK: Duration = Duration::from_secs(30);
 /// How long running work has to finish after a signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1_200);
+/// Open files that are neither connections of clients nor of the pipeline and its mail: database, index, pictures, callbacks.
+const HANDLES_ELSEWHERE: usize = 192;
 /// Threads that answer web requests.
 const WEB_THREADS: usize = 2;
 
@@ -30,8 +34,9 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
     let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
     errln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
+    let metrics = metrics_listener(&app).await?;
     let readers = reader_threads()?;
-    let server = answer_readers(&readers, &app, listener, mail_waits.clone());
+    let server = answer_readers(&readers, &app, (listener, metrics), mail_waits.clone());
     let stop = app.stop.clone();
     let app = Arc::new(app);
     let confirmations = tokio::spawn(send_confirmations(app.clone(), mail_waits));
@@ -62,18 +67,41 @@ fn reader_threads() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Answers web requests until `app` is told to stop.
+/// Binds what `[serve] metrics` names.
+async fn metrics_listener(app: &App) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = app.config.serve.metrics else { return Ok(None) };
+    let listener = tokio::net::TcpListener::bind(address).await.and_then(tokio::net::TcpListener::into_std);
+    let listener = listener.with_context(|| format!("[serve] metrics: cannot listen on {address}"))?;
+    errln!("metrics on http://{}/metrics", listener.local_addr()?);
+    Ok(Some(listener))
+}
+
+/// Answers web requests until `app` is told to stop; those for metrics at a listener of their own.
 fn answer_readers(
     readers: &Runtime,
     app: &App,
-    listener: TcpListener,
+    (listener, metrics): (TcpListener, Option<TcpListener>),
     mail_waits: Arc<Notify>,
 ) -> JoinHandle<std::io::Result<()>> {
     let state = Arc::new(web_state(app, mail_waits));
-    let (folder, shutdown) = (app.config.publish.dir.clone(), app.stop.clone().cancelled_owned());
+    let folder = app.config.publish.dir.clone();
+    let kept_back = app.config.fetch.concurrency + app.config.mail.connections + HANDLES_ELSEWHERE;
+    let limits = web::server::connection_limits(
+        support::process::open_files_max(),
+        kept_back,
+        app.config.serve.trusted_proxies.clone(),
+    );
+    if let Some(metrics) = metrics {
+        let (state, shutdown) = (state.clone(), app.stop.clone().cancelled_owned());
+        readers.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(metrics)?;
+            web::server::serve_metrics(listener, state, shutdown).await
+        });
+    }
+    let shutdown = app.stop.clone().cancelled_owned();
     readers.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        web::server::serve(listener, folder, Some(state), shutdown).await
+        web::server::serve(listener, folder, Some(state), limits, shutdown).await
     })
 }
 
@@ -86,7 +114,7 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),
         images: app.config.publish.images,
-        pictures: PictureCache::default(),
+        pictures: Pictures::new(&app.refresher.client),
         newsletter: app.config.newsletter.clone(),
         serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),
@@ -97,8 +125,8 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         limits: Limits::default(),
         metrics: app.metrics.clone(),
         is_hub: app.is_own_hub(),
-        verifying: web::hubs::places(),
-        searching: web::search::places(),
+        verifications: Verifications::new(&app.refresher.client),
+        searches: SearchPool::default(),
         mail_waits,
     }
 }

@@ -15,6 +15,7 @@ use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, Subscri
 use crate::pipeline::mail::subscribers;
 use crate::store::StoreError;
 use crate::subscriber_csv;
+use crate::support::files::create_private;
 use crate::support::terminal::{self, errln, outln};
 
 #[derive(Debug, Subcommand)]
@@ -253,7 +254,7 @@ fn pause(app: &App, address: &Address) -> anyhow::Result<()> {
 fn export(app: &App, file: Option<&Path>, wanted: Option<&str>) -> anyhow::Result<()> {
     let mut out: Box<dyn Write> = match file {
         Some(path) if path != Path::new("-") => {
-            Box::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+            Box::new(create_private(path).with_context(|| format!("cannot write {}", path.display()))?)
         }
         _ => Box::new(terminal::stdout()),
     };

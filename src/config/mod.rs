@@ -7,7 +7,7 @@ mod section;
 mod source;
 mod values;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -57,6 +57,8 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Sign-ups per hour; beyond that, a sign-up requires a second step.
     pub sign_ups_per_hour: u32,
+    /// Where metrics are answered, which are nobody else's business.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// At this margin, nine of ten answers are right on the labelled stories that ship with the program.
@@ -386,6 +388,13 @@ fn read_serve(section: Section) -> ServeConfig {
     ServeConfig {
         trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
         sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
+        metrics: section.parsed("metrics", |text| {
+            text.parse().map_err(|_| {
+                format!(
+                    "\"{text}\" is not an address with a port: write \"127.0.0.1:9100\" or \"[::1]:9100\""
+                )
+            })
+        }),
     }
 }
 

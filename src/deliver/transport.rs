@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::BuiltMessage;
 use super::smtp::Smtp;
 use super::{DeliverError, SendAttempt};
-use crate::support::files::{sweep, write_atomically};
+use crate::support::files::{narrow_folder, sweep, write_privately};
 
 /// Where messages are sent.
 pub enum Transport {
@@ -16,6 +16,12 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// A folder, whose mails are kept from the eyes of others.
+    pub fn directory(folder: &Path) -> Transport {
+        narrow_folder(folder, |name| name.ends_with(".eml"));
+        Transport::Directory(folder.to_owned())
+    }
+
     /// Removes partial files left by killed processes.
     pub fn sweep(&self) {
         if let Transport::Directory(folder) = self {
@@ -69,6 +75,6 @@ fn write_eml(folder: &Path, message_id: &str, bytes: &[u8]) -> Result<(), Delive
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '@') { c } else { '_' })
         .collect();
     let path = folder.join(format!("{name}.eml"));
-    write_atomically(&path, bytes)
+    write_privately(&path, bytes)
         .map_err(|error| DeliverError::Unavailable(format!("cannot write {}: {error}", path.display())))
 }

@@ -117,14 +117,29 @@ impl Client {
         Ok(Client { connectors, settings, host_limits, body_bytes: Arc::default() })
     }
 
+    /// A client for what strangers ask us to fetch: it has places of its own at each host, so that they cannot take those of the
+    /// sources, and less time.
+    pub fn apart(&self, per_host: usize, deadline: Duration) -> Client {
+        let deadline = deadline.min(self.settings.deadline);
+        Client {
+            settings: Arc::new(ClientSettings {
+                deadline,
+                per_host,
+                ..ClientSettings::clone(&self.settings)
+            }),
+            host_limits: HostLimits::new(per_host),
+            ..self.clone()
+        }
+    }
+
+    /// Limit for a whole request.
+    pub fn deadline(&self) -> Duration {
+        self.settings.deadline
+    }
+
     /// Number of body bytes received so far, decompressed.
     pub fn body_bytes(&self) -> u64 {
         self.body_bytes.load(Ordering::Relaxed)
-    }
-
-    /// The time that a request may take, and so may reading what it brought.
-    pub fn deadline(&self) -> Duration {
-        self.settings.deadline
     }
 
     /// Our product token for robots.txt: the User-Agent up to its version.
@@ -153,8 +168,24 @@ impl Client {
         wanted: Accept,
         now: Timestamp,
     ) -> Result<FetchOutcome, FetchError> {
-        let seconds = self.settings.deadline.as_secs();
-        let mut remaining = self.settings.deadline;
+        let mut unlimited = Duration::MAX;
+        self.get_within(url, validators, wanted, now, &mut unlimited).await
+    }
+
+    /// The same with a budget of time for several requests, from which this one takes what it needs.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn get_within(
+        &self,
+        url: &Url,
+        validators: &Validators,
+        wanted: Accept,
+        now: Timestamp,
+        budget: &mut Duration,
+    ) -> Result<FetchOutcome, FetchError> {
+        let mut remaining = self.settings.deadline.min(*budget);
+        let seconds = remaining.as_secs();
         let mut url = url.clone();
         let mut chain = RedirectChain { validators, wanted, now, cookies: Cookies::default() };
         let (mut hops, mut is_permanent) = (0, true);
@@ -162,11 +193,10 @@ impl Client {
             // Waiting for a permit is our own doing, and does not count against the server.
             let _place = self.host_limits.enter(&url).await;
             let started = tokio::time::Instant::now();
-            let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain))
-                .await
-                .unwrap_or(Err(FetchError::Deadline { seconds }))?;
+            let step = tokio::time::timeout(remaining, self.hop(&url, &mut chain)).await;
             remaining = remaining.saturating_sub(started.elapsed());
-            match step {
+            *budget = budget.saturating_sub(started.elapsed());
+            match step.unwrap_or(Err(FetchError::Deadline { seconds }))? {
                 HopResult::Answer(mut answer) => {
                     answer.meta_mut().moved_to = (hops > 0 && is_permanent).then_some(url);
                     return Ok(answer);

@@ -12,7 +12,30 @@ use url::Url;
 #[derive(Debug, Clone)]
 pub struct HostLimits {
     per_host: usize,
-    hosts: Arc<Mutex<HashMap<String, Arc<HostLimit>>>>,
+    hosts: Arc<Mutex<Gates>>,
+}
+
+#[derive(Debug, Default)]
+struct Gates {
+    by_host: HashMap<String, Arc<HostLimit>>,
+    /// How many there were after those of no use were last dropped.
+    kept: usize,
+}
+
+/// Gates that are looked through for those of no use when there are twice as many as the last time.
+const GATES_MIN: usize = 512;
+
+impl Gates {
+    /// Forgets hosts that nobody is at, and nobody has to wait for: their names may come from strangers.
+    fn drop_unused(&mut self) {
+        if self.by_host.len() < 2 * self.kept.max(GATES_MIN) {
+            return;
+        }
+        let now = Instant::now();
+        self.by_host.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.is_awaited(now));
+        self.by_host.shrink_to_fit();
+        self.kept = self.by_host.len();
+    }
 }
 
 #[derive(Debug)]
@@ -22,6 +45,15 @@ struct HostLimit {
     next_page: Mutex<Option<Instant>>,
     /// When a permit was last released.
     released: Mutex<Option<Instant>>,
+}
+
+impl HostLimit {
+    /// Whether the next request has to wait.
+    fn is_awaited(&self, now: Instant) -> bool {
+        let next_page = *self.next_page.lock().unwrap_or_else(PoisonError::into_inner);
+        let released = *self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        next_page.is_some_and(|at| at > now) || released.is_some_and(|at| at + GRACE > now)
+    }
 }
 
 /// A permit for a host, held during a request.
@@ -59,7 +91,8 @@ impl HostLimits {
                 released: Mutex::default(),
             })
         };
-        hosts.entry(host).or_insert_with(new).clone()
+        hosts.drop_unused();
+        hosts.by_host.entry(host).or_insert_with(new).clone()
     }
 
     /// Waits for a permit for the host of `url`.
@@ -86,5 +119,27 @@ impl HostLimits {
             at
         };
         tokio::time::sleep_until(at).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hosts_that_nobody_is_at_are_forgotten() {
+        let limits = HostLimits::new(1);
+        let url = |number: usize| Url::parse(&format!("https://h{number}.example/")).unwrap();
+        let held = limits.enter(&url(0)).await;
+        limits.pace(&url(1), Duration::from_secs(60)).await;
+        for number in 2..20_000 {
+            drop(limits.gate(&url(number)));
+        }
+        let hosts = limits.hosts.lock().unwrap();
+        assert!(hosts.by_host.len() <= 2 * GATES_MIN, "{}", hosts.by_host.len());
+        for host in ["h0.example:443", "h1.example:443"] {
+            assert!(hosts.by_host.contains_key(host), "{host}");
+        }
+        drop(held);
     }
 }

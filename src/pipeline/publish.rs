@@ -8,7 +8,7 @@
 //! Each arrow is a transaction: a run that is killed leaves the rest to the next.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -29,8 +29,8 @@ use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
 use crate::store::{DirtyStory, Store, StoreError};
 use crate::support::clock::Interrupted;
-use crate::support::files::{self, write_if_changed};
 use crate::support::i18n::{self, long_date, phrases, said};
+use crate::support::public_folder;
 use crate::support::templates::Templates;
 use crate::view::{Catalog, coming_among, coming_window};
 
@@ -65,8 +65,6 @@ pub struct Publisher<'a> {
     pub stop: &'a CancellationToken,
 }
 
-/// A marker file that exists while a process is publishing.
-const MARK: &str = ".publishing";
 /// Stories processed in one transaction.
 const DIRTY: usize = 1_000;
 /// Stories in an archive document: it is cut once there are this many more, and never changes (RFC 5005 section 4).
@@ -87,21 +85,15 @@ impl Publisher<'_> {
     /// # Errors
     /// When the store, a template or the disk fails; what was published before stays.
     pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
-        // If the marker file exists, an earlier process was killed while publishing.
-        let mark = self.folder.join(MARK);
-        if mark.exists() {
-            files::sweep(self.folder);
-        }
-        // Need not be synced to disk before anything else.
         std::fs::create_dir_all(self.folder)
-            .and_then(|()| std::fs::File::create(&mark))
-            .with_context(|| format!("cannot write {}", mark.display()))?;
-        let published = self.publish_marked(store);
-        let _ = std::fs::remove_file(&mark);
+            .with_context(|| format!("cannot write {}", self.folder.display()))?;
+        public_folder::sweep(self.folder);
+        let published = self.publish_changes(store);
+        public_folder::sweep(self.folder);
         published
     }
 
-    fn publish_marked(&self, store: &Store) -> anyhow::Result<Published> {
+    fn publish_changes(&self, store: &Store) -> anyhow::Result<Published> {
         self.settle_publications(store)?;
         for keys in store.read(|r| r.publishing().dirty_keys())?.chunks(DIRTY) {
             self.check_not_stopped()?;
@@ -450,8 +442,8 @@ impl Publisher<'_> {
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {
-        let path: PathBuf = self.folder.join(path);
-        write_if_changed(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+        public_folder::write_if_changed(self.folder, path, bytes)
+            .with_context(|| format!("cannot write {}", self.folder.join(path).display()))
     }
 
     /// The data-protection page, as configured.
@@ -499,6 +491,7 @@ impl Publisher<'_> {
         if count > 0 || !self.folder.join(path).exists() {
             self.write(path, self.issues_page(store, digests)?.as_bytes())?;
         }
+        public_folder::sweep(self.folder);
         Ok(count)
     }
 

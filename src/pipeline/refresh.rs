@@ -181,7 +181,7 @@ impl Refresher {
             )));
         }
         let address = state.address(&source.url);
-        let mut budget = PageBudget::of(source, state);
+        let mut budget = PageBudget::of(source, state, self.client.deadline());
         let is_page = !source.kind.may_be_feed;
         let answer = if is_page {
             self.get_page(&address, &state.validators, &mut budget, now).await?
@@ -246,7 +246,7 @@ impl Refresher {
         let (fetched, result) = extract_apart(self.client.deadline(), fetched, rules.dates).await?;
         let endpoints = match result {
             Err(ExtractError::Sitemap) if source.kind.may_be_sitemap() => {
-                return self.read_sitemap(source, fetched, now).await;
+                return self.read_sitemap(source, fetched, budget.time(), now).await;
             }
             Ok(feed) => {
                 expected(source, feed.format)?;
@@ -265,7 +265,8 @@ impl Refresher {
             let is_elsewhere =
                 state.last_success.is_some() && fetched.url.host_str() != source.url.host_str();
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
-            let named = explore::named_feed(&self.client, endpoints, &fetched.url, rules.dates, now).await;
+            let (client, page, time) = (&self.client, &fetched.url, budget.time());
+            let named = explore::named_feed(client, endpoints, page, rules.dates, now, time).await;
             let endpoint =
                 named.map_err(|error| match (&error, extract::wall_reason(document(&fetched))) {
                     (ReadError::NoFeed(_), Some(wall)) => ExtractError::Wall(wall).into(),
@@ -303,8 +304,9 @@ impl Refresher {
                 .as_ref()
                 .ok()
                 .map(|(listing, _)| PageEntries::of(&listing.feed, !source.kind.may_be_feed));
+            let (client, listed, time) = (&self.client, listed.as_ref(), budget.time());
             if let Some(endpoint) =
-                explore::explore(&self.client, &endpoints, &page, listed.as_ref(), rules.dates, now).await?
+                explore::explore(client, &endpoints, &page, listed, rules.dates, now, time).await?
             {
                 let seen = LearnedPage { looked: Some(now), ..state.page.clone() };
                 return Ok(RawDocument::of_endpoint(endpoint, &seen));

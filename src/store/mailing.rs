@@ -302,10 +302,16 @@ impl<A> Mailing<'_, A> {
         self.db.row("SELECT value FROM secret WHERE name = ?1", [name], |row| row.get(0))
     }
 
-    /// Number of deliveries in each state.
-    pub fn delivery_counts(&self) -> Result<Vec<(String, u64)>> {
-        let sql = "SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state";
-        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    /// Number of deliveries in each state, without those of one digest.
+    pub fn delivery_counts(&self, without: &DigestId) -> Result<Vec<(String, u64)>> {
+        let count = |row: &Row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+        let all = "SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state";
+        let own = "SELECT delivery.state, count(*) FROM issue JOIN delivery ON delivery.issue = issue.pk WHERE issue.digest = ?1 GROUP BY delivery.state";
+        let mut counts: Vec<(String, u64)> = self.db.rows(all, [], count)?;
+        let own: HashMap<String, u64> = self.db.rows(own, [without.as_str()], count)?.into_iter().collect();
+        counts.iter_mut().for_each(|(state, count)| *count -= own.get(state).unwrap_or(&0));
+        counts.retain(|(_, count)| *count > 0);
+        Ok(counts)
     }
 
     /// Notices not yet reported to the operator, oldest first.

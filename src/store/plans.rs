@@ -451,7 +451,7 @@ fn read_mailing(r: &Unit<Read>) -> Result<()> {
     r.mailing().unarchived_issues(10)?;
     r.mailing().last_issues(&digest, 10)?;
     r.mailing().secret("n")?;
-    r.mailing().delivery_counts()?;
+    r.mailing().delivery_counts(&DigestId::Confirmation)?;
     r.mailing().notices()?;
     r.mailing().refused_since("g")?;
     r.mailing().refused_there("x.example", true, now)?;

@@ -13,6 +13,7 @@ use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
 use super::workers::{LivenessLock, hidden_path, is_free, move_to_hidden_path};
 use super::{Result, StoreError, schema};
+use crate::support::files;
 use crate::support::terminal::errln;
 
 /// Number of concurrent readers; further ones wait.
@@ -66,9 +67,9 @@ impl ConnectionPool {
             // A failure shows when the file is opened, with a better message.
             let _ = std::fs::create_dir_all(folder);
         }
-        make_private(path);
         move_to_hidden_path(path, "features");
         move_to_hidden_path(path, "workers");
+        make_private(path);
         let mut connection = connect(path, WRITER_CACHE_KIB)?;
         let said =
             |step: usize, steps: usize| errln!("bringing the database up to date: step {step} of {steps}");
@@ -208,14 +209,22 @@ impl Drop for ConnectionPool {
     }
 }
 
-/// Creates the file of a new database readable only by its owner, since it holds personal addresses. SQLite gives the files
-/// beside it the same permissions. A failure shows when the file is opened, with a better message.
+/// Creates the file of a new database readable only by its owner, since it holds personal addresses, and narrows what stands
+/// beside one that exists. SQLite gives its own files the same permissions. A failure shows when the file is opened, with a
+/// better message.
 fn make_private(path: &Path) {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path));
+    if !path.exists() {
+        drop(files::open_private(path));
+    }
+    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = whole.clone().into_os_string();
+        name.push(ending);
+        files::narrow(Path::new(&name));
+    }
+    for ending in ["features", "workers"] {
+        files::narrow_folder(&hidden_path(path, ending), |_| true);
+    }
 }
 
 /// A reader on loan.

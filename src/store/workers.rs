@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::support::files::remove_unlocked;
+use crate::support::files::{create_private, create_private_folder, remove_unlocked};
 
 /// How often a worker's file is created again if it is swept away before it is locked.
 const TRIES: usize = 10;
@@ -35,11 +35,11 @@ impl LivenessLock {
     /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
     pub(super) fn new(store: &Path, worker: &str) -> Option<LivenessLock> {
         let folder = hidden_path(store, "workers");
-        std::fs::create_dir_all(&folder).ok()?;
+        create_private_folder(&folder).ok()?;
         sweep(&folder);
         let path = folder.join(worker);
         for _ in 0..TRIES {
-            let lock = File::create(&path).ok()?;
+            let lock = create_private(&path).ok()?;
             lock.lock().ok()?;
             // Another process may have taken it for a dead worker's file just before it was locked.
             if path.exists() {

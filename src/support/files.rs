@@ -1,28 +1,24 @@
-//! Atomic file writes. A temporary file is hidden, and locked until it is renamed, so that files left by killed processes can be
-//! distinguished from those being written, and swept.
+//! Atomic file writes, and files that are their owner's alone. A temporary file is hidden, and locked until it is renamed, so
+//! that files left by killed processes can be distinguished from those being written, and swept.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
 
 /// Suffix of temporary files.
-const TEMPORARY: &str = ".tmp";
+pub(super) const TEMPORARY: &str = ".tmp";
 /// Number of attempts, since another process may sweep a temporary file just before it is locked.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
-/// Writes a file atomically if its contents changed. Returns whether they did.
-///
-/// # Errors
-/// When the disk fails; the old file is kept.
-pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(false);
-    }
-    write_atomically(path, bytes)?;
-    Ok(true)
-}
+/// The mode of files with personal data, of new files in general (the umask narrows it), and the bits of others.
+const PRIVATE: u32 = 0o600;
+const COMMON: u32 = 0o666;
+const OF_OTHERS: u32 = 0o077;
 
-/// Writes a file atomically: a temporary file beside the target, then a rename.
+/// Writes a file atomically: a temporary file beside the target, then a rename. A file that is replaced keeps its mode.
 ///
 /// # Errors
 /// When the disk fails; the old file is kept.
@@ -30,18 +26,37 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let temporary = temporary(path)?;
+    write(path, bytes, fs::metadata(path).ok().map(|known| known.permissions().mode() & 0o777))
+}
+
+/// Writes a file atomically that only its owner can read, in a folder that only its owner can enter.
+///
+/// # Errors
+/// When the disk fails; the old file is kept.
+pub fn write_privately(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        create_private_folder(folder)?;
+    }
+    write(path, bytes, Some(PRIVATE))
+}
+
+fn write(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
+    let temporary = path.with_file_name(temporary_name(&name));
     for _ in 1..TRIES {
-        match write_and_rename(&temporary, path, bytes) {
+        match write_and_rename(&temporary, path, bytes, mode) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             result => return result,
         }
     }
-    write_and_rename(&temporary, path, bytes)
+    write_and_rename(&temporary, path, bytes, mode)
 }
 
-fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(temporary)?;
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    let mut file = options(mode.unwrap_or(COMMON)).truncate(true).open(temporary)?;
+    if let Some(mode) = mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     // Where files cannot be locked, none are swept either.
     let _ = file.lock();
     let written =
@@ -50,9 +65,86 @@ fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<(
 }
 
 /// A hidden file name that is unique to this process.
-fn temporary(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
-    Ok(path.with_file_name(format!(".{name}.{}{TEMPORARY}", std::process::id())))
+pub(super) fn temporary_name(name: &str) -> String {
+    format!(".{name}.{}{TEMPORARY}", std::process::id())
+}
+
+/// How files are opened for writing, and created.
+fn options(mode: u32) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(mode);
+    options
+}
+
+/// Opens a file for writing that only its owner can read, whatever the umask; a file that exists keeps its contents.
+///
+/// # Errors
+/// When it cannot be opened, or others keep their access to it.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    let file = options(PRIVATE).truncate(false).open(path)?;
+    let known = file.metadata()?;
+    // A terminal or a pipe has a mode of its own.
+    if known.is_file() && known.permissions().mode() & OF_OTHERS != 0 {
+        file.set_permissions(Permissions::from_mode(PRIVATE))?;
+    }
+    Ok(file)
+}
+
+/// The same, emptied.
+///
+/// # Errors
+/// As above.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let file = open_private(path)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
+/// Creates a folder that only its owner can enter, unless it exists.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() || folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Takes the access of others away from a file or folder, which an earlier version or another program gave them. A failure is
+/// said, and nothing else depends on it.
+pub fn narrow(path: &Path) {
+    let Ok(known) = fs::symlink_metadata(path) else { return };
+    let mode = known.permissions().mode() & 0o777;
+    if (known.is_file() || known.is_dir())
+        && mode & OF_OTHERS != 0
+        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode & !OF_OTHERS))
+    {
+        tracing::warn!("others may read {}, and its mode cannot be changed: {error}", path.display());
+    }
+}
+
+/// Narrows the files of a folder that `is_ours` knows by their names; the folder as well, if nothing else is in it.
+pub fn narrow_folder(folder: &Path, is_ours: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut is_all_ours = true;
+    for entry in entries.flatten() {
+        match is_ours(&entry.file_name().to_string_lossy()) {
+            true => narrow(&entry.path()),
+            false => is_all_ours = false,
+        }
+    }
+    if is_all_ours {
+        narrow(folder);
+    }
 }
 
 /// Removes the temporary files that killed processes left in a folder and below it; returns how many. Unreadable folders are
@@ -82,7 +174,10 @@ fn is_temporary(name: &str) -> bool {
 /// Removes a file that no process has locked; the kernel releases locks of dead processes. It is removed while we hold the lock,
 /// so that a process that locks it after us does not lose it.
 pub fn remove_unlocked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok())
+    // Neither a link nor a pipe is a file of ours.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    file.is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ pub mod clock;
 pub mod files;
 pub mod i18n;
 pub mod markup;
+pub mod process;
+pub mod public_folder;
 pub mod stopwords;
 pub mod telemetry;
 pub mod templates;

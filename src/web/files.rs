@@ -1,23 +1,28 @@
 //! Serves the published folder from memory: each file is read once, with its entity tag and, on demand, its compressed forms
 //! (RFC 9110). A file changed on disk is noticed at a later request.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use quick_cache::sync::Cache;
+use quick_cache::{OptionsBuilder, Weighter};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::publish;
+use crate::support::public_folder::{self, Found};
 use crate::support::text::{hex, percent_decoded};
 
-/// Maximum size of the cache, in bytes; beyond it, everything is dropped and read again on demand.
-const HELD_BYTES_MAX: usize = 128 << 20;
+/// Maximum size of the cache, in bytes, names and compressed forms included; what was asked for least is dropped first.
+const HELD_BYTES_MAX: u64 = 128 << 20;
+/// What a file costs beside its name and bytes, and the size that most are below: only a hint for the cache.
+const FILE_OVERHEAD_BYTES: usize = 1 << 10;
+const FILE_BYTES_USUAL: u64 = 64 << 10;
 /// Larger files are not ours.
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Smaller files gain nothing from compression, in bytes.
@@ -33,14 +38,31 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 /// The published folder.
 pub struct Files {
     folder: PathBuf,
-    held: RwLock<FileCache>,
+    /// By their names, which are the same however an address spells them.
+    held: Cache<String, HeldFile, FileWeighter>,
     started: Instant,
 }
 
-#[derive(Default)]
-struct FileCache {
-    files: HashMap<String, Arc<File>>,
+/// A file with what it took of memory when it was kept.
+#[derive(Clone)]
+struct HeldFile {
+    file: Arc<File>,
     bytes: usize,
+}
+
+impl From<&Arc<File>> for HeldFile {
+    fn from(file: &Arc<File>) -> HeldFile {
+        HeldFile { file: file.clone(), bytes: file.bytes_held() }
+    }
+}
+
+#[derive(Clone)]
+struct FileWeighter;
+
+impl Weighter<String, HeldFile> for FileWeighter {
+    fn weight(&self, name: &String, held: &HeldFile) -> u64 {
+        (FILE_OVERHEAD_BYTES + 2 * name.len() + held.bytes) as u64
+    }
 }
 
 /// A file as served.
@@ -80,7 +102,17 @@ enum Coding {
 
 impl Files {
     pub fn new(folder: &Path) -> Files {
-        Files { folder: folder.to_owned(), held: RwLock::default(), started: Instant::now() }
+        let options = OptionsBuilder::new()
+            .weight_capacity(HELD_BYTES_MAX)
+            .estimated_items_capacity((HELD_BYTES_MAX / FILE_BYTES_USUAL) as usize)
+            // A share of the capacity would be too small for a large file.
+            .shards(1)
+            .build();
+        let held = match options {
+            Ok(options) => Cache::with_options(options, FileWeighter, Default::default(), Default::default()),
+            Err(_) => Cache::with_weighter(0, HELD_BYTES_MAX, FileWeighter),
+        };
+        Files { folder: folder.to_owned(), held, started: Instant::now() }
     }
 
     /// Answers a GET or HEAD request.
@@ -88,50 +120,58 @@ impl Files {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
         }
-        let known = self.held.read().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned();
-        if let Some(file) = &known
-            && file.is_fresh(self.started)
-        {
-            return file.answer(method, headers);
-        }
-        let Some(name) = file_name(path) else {
-            return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n");
-        };
-        let full = self.folder.join(&name);
-        let Ok(metadata) = std::fs::metadata(&full) else {
-            return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n");
-        };
-        if metadata.is_dir() {
-            // A folder is served as its index, at the address that relative links in it assume.
-            return redirect(&format!("/{}/", name.trim_end_matches('/')));
-        }
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let file = match known.filter(|file| file.modified == modified && file.length == metadata.len()) {
-            Some(file) => file,
-            None if metadata.len() > FILE_BYTES_MAX => {
-                return plain(StatusCode::NOT_FOUND, "this file is too large to be one of ours\n");
-            }
-            None => match std::fs::read(&full) {
-                Ok(bytes) => self.hold(path.to_owned(), File::new(bytes, modified, metadata.len(), path)),
-                Err(_) => return plain(StatusCode::NOT_FOUND, "there is nothing at this address\n"),
+        let Some(name) = file_name(path) else { return nothing_here() };
+        let known = self.held.get(&name);
+        let held = match known {
+            Some(held) if held.file.is_fresh(self.started) => held,
+            known => match self.look(&name, known) {
+                Ok(held) => held,
+                Err(response) => return *response,
             },
         };
-        file.looked_at.store(millis_since(self.started), Ordering::Relaxed);
-        file.answer(method, headers)
+        let response = held.file.answer(method, headers);
+        let now = HeldFile::from(&held.file);
+        if now.bytes != held.bytes {
+            // It is weighed again, now with another form.
+            self.held.insert(name, now);
+        }
+        response
     }
 
-    fn hold(&self, name: String, file: File) -> Arc<File> {
-        let file = Arc::new(file);
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        // A rough estimate: the compressed forms are a third of the plain one.
-        let bytes = file.plain.bytes.len() * 2;
-        if held.bytes + bytes > HELD_BYTES_MAX {
-            *held = FileCache::default();
-        }
-        held.bytes += bytes;
-        held.files.insert(name, file.clone());
-        file
+    /// The file as it is on disk now, or else the answer.
+    fn look(&self, name: &str, known: Option<HeldFile>) -> Result<HeldFile, Box<Response<Body>>> {
+        let (file, metadata) = match public_folder::open(&self.folder, name) {
+            Ok(Found::File(file, metadata)) => (file, metadata),
+            // A folder is served as its index, at the address that relative links in it assume.
+            Ok(Found::Folder) => return Err(redirect(&format!("/{name}/")).into()),
+            Err(_) => {
+                self.held.remove(name);
+                return Err(nothing_here().into());
+            }
+        };
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let is_same = |held: &HeldFile| held.file.modified == modified && held.file.length == metadata.len();
+        let held = match known.filter(is_same) {
+            Some(held) => held,
+            None if metadata.len() > FILE_BYTES_MAX => {
+                let text = "this file is too large to be one of ours\n";
+                return Err(plain(StatusCode::NOT_FOUND, text).into());
+            }
+            None => {
+                let bytes = public_folder::read(file, &metadata).map_err(|_| nothing_here())?;
+                let file = File::new(bytes, modified, metadata.len(), &format!("/{name}"));
+                let held = HeldFile::from(&Arc::new(file));
+                self.held.insert(name.to_owned(), held.clone());
+                held
+            }
+        };
+        held.file.looked_at.store(millis_since(self.started), Ordering::Relaxed);
+        Ok(held)
     }
+}
+
+fn nothing_here() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "there is nothing at this address\n")
 }
 
 /// The file that a path names, relative to the folder; `None` for paths outside of it and hidden files.
@@ -195,6 +235,12 @@ impl File {
             brotli: OnceLock::new(),
             zstd: OnceLock::new(),
         }
+    }
+
+    /// The bytes of all forms.
+    fn bytes_held(&self) -> usize {
+        let made = [&self.gzip, &self.brotli, &self.zstd].into_iter().filter_map(|form| form.get()?.as_ref());
+        made.chain([&self.plain]).map(|form| form.bytes.len()).sum()
     }
 
     /// Whether the disk was checked recently.

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::state::{AppState, failed};
+use crate::model::digest::DigestId;
 use crate::model::publication::PublicationKey;
 use crate::store::StoreError;
 use crate::support::telemetry::Gauges;
@@ -48,7 +49,8 @@ fn levels(app: &AppState) -> anyhow::Result<Gauges> {
             r.entries().last()?,
             r.publishing().last(&PublicationKey::Channel)?,
             r.subscribers().counts()?,
-            r.mailing().delivery_counts()?,
+            // Whether a sign-up leads to a mail depends on who is on the list.
+            r.mailing().delivery_counts(&DigestId::Confirmation)?,
         ))
     })?;
     let enabled = app.sources.iter().filter(|source| source.is_enabled).count();

@@ -2,27 +2,55 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
+use url::Url;
 
 use super::forms::Form;
-use super::limits::network;
-use super::state::{AppState, failed};
+use super::limits::{Share, Shares, network};
+use super::state::{AppState, busy, failed};
 use super::subscriptions::client;
+use crate::fetch::client::Client;
 use crate::pipeline::websub::hub;
 use crate::support::clock::TokenSource;
 
 /// Requests from one network per hour: a feed reader has a few hundred feeds at most.
 const REQUESTS_PER_NETWORK: u32 = 300;
-/// Maximum number of concurrent verifications.
-const VERIFYING_MAX: usize = 32;
+/// Maximum number of concurrent verifications: in all, of one callback's host, and for one network; the time for one.
+const VERIFYING_MAX: usize = 128;
+const VERIFYING_PER_HOST_MAX: usize = 16;
+const VERIFYING_PER_NETWORK_MAX: usize = 32;
+const VERIFYING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The verifications under way.
+pub struct Verifications {
+    client: Client,
+    shares: Arc<Shares>,
+}
+
+impl Verifications {
+    pub fn new(client: &Client) -> Verifications {
+        Verifications {
+            client: client.apart(VERIFYING_PER_HOST_MAX, VERIFYING_TIMEOUT),
+            shares: Arc::new(Shares::new(VERIFYING_MAX)),
+        }
+    }
+
+    /// A place for a verification; `None` if its callback's host or its network has enough of them.
+    fn enter(&self, callback: &Url, network: &str) -> Option<Share> {
+        let host = format!("at {}", callback.origin().ascii_serialization());
+        let keys = [(host, VERIFYING_PER_HOST_MAX), (format!("for {network}"), VERIFYING_PER_NETWORK_MAX)];
+        self.shares.enter(keys)
+    }
+}
 
 /// Accepts a request to subscribe or unsubscribe.
-pub async fn subscription_request(
+pub(super) async fn subscription_request(
     State(app): State<Arc<AppState>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -32,12 +60,8 @@ pub async fn subscription_request(
     let Some(public) = app.sender.public_url.as_deref().filter(|_| app.is_hub) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if !app.limits.allow(
-        format!("hub {}", network(client(peer, &headers, &app.serve.trusted_proxies))),
-        REQUESTS_PER_NETWORK,
-        SignedDuration::from_hours(1),
-        now,
-    ) {
+    let network = network(client(peer, &headers, &app.serve.trusted_proxies));
+    if !app.limits.allow(format!("hub {network}"), REQUESTS_PER_NETWORK, SignedDuration::from_hours(1), now) {
         return (StatusCode::TOO_MANY_REQUESTS, "too many requests: try again later\n").into_response();
     }
     let subscription_request = match hub::read_subscription_request(
@@ -51,22 +75,15 @@ pub async fn subscription_request(
         Ok(challenge) => challenge,
         Err(error) => return failed(&error),
     };
-    let Ok(place) = app.verifying.clone().try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "busy: try again later\n").into_response();
+    let Some(share) = app.verifications.enter(&subscription_request.callback, &network) else {
+        return busy((StatusCode::SERVICE_UNAVAILABLE, "busy: try again later\n").into_response());
     };
     tokio::spawn(async move {
-        let _place = place;
-        if let Err(error) =
-            hub::verify(&app.refresher.store, &app.refresher.client, &subscription_request, &challenge, now)
-                .await
-        {
+        let _share = share;
+        let (store, client) = (&app.refresher.store, &app.verifications.client);
+        if let Err(error) = hub::verify(store, client, &subscription_request, &challenge, now).await {
             tracing::error!("a subscription request could not be stored: {error:#}");
         }
     });
     StatusCode::ACCEPTED.into_response()
-}
-
-/// The permits for concurrent verifications.
-pub fn places() -> Arc<tokio::sync::Semaphore> {
-    Arc::new(tokio::sync::Semaphore::new(VERIFYING_MAX))
 }

@@ -1,8 +1,8 @@
-//! Rate limits: a bounded in-memory count per key within a time span.
+//! Limits in memory: how often a key may ask within a time span, and how much may be under way for it at a time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,6 +32,54 @@ impl Limits {
         }
         *count = count.saturating_add(1);
         *count <= times
+    }
+}
+
+/// What is under way, by key, and in all.
+#[derive(Debug)]
+pub(super) struct Shares {
+    total: usize,
+    held: Mutex<(usize, HashMap<String, usize>)>,
+}
+
+/// Something under way, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    shares: Arc<Shares>,
+    keys: Vec<String>,
+}
+
+impl Shares {
+    pub(super) fn new(total: usize) -> Shares {
+        Shares { total, held: Mutex::default() }
+    }
+
+    /// A share of each key, unless one of them has as many as it may have.
+    pub(super) fn enter<const N: usize>(self: &Arc<Shares>, keys: [(String, usize); N]) -> Option<Share> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, by_key) = &mut *held;
+        let is_full = |(key, most): &(String, usize)| by_key.get(key).is_some_and(|count| count >= most);
+        if *all >= self.total || keys.iter().any(is_full) {
+            return None;
+        }
+        *all += 1;
+        keys.iter().for_each(|(key, _)| *by_key.entry(key.clone()).or_default() += 1);
+        Some(Share { shares: self.clone(), keys: keys.map(|(key, _)| key).into() })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.0 -= 1;
+        for key in &self.keys {
+            if let Some(count) = held.1.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    held.1.remove(key);
+                }
+            }
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! The web server. It serves what was published, accepts pushes from hubs, and lets people sign up, change their preferences and
 //! leave.
 
+pub mod crowd;
 pub mod files;
 mod forms;
 mod health;
 pub mod hubs;
-mod images;
+pub mod images;
 pub mod limits;
-pub mod picture_cache;
+mod pace;
 pub mod search;
 pub mod server;
 pub mod state;

@@ -7,67 +7,88 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
-use super::state::{AppState, failed};
+use super::state::{AppState, busy, failed};
 use crate::publish::planet;
 use crate::store::StoreError;
 use crate::support::i18n::{known, phrases};
 
 const STORIES_MAX: usize = 50;
 const WORDS_MAX: usize = 12;
-/// Maximum number of concurrent searches, the time limit of each, and how long one may wait for its turn.
+/// Maximum number of concurrent searches and of those that wait, the time limit of each, and how long one may wait for its turn.
 const SEARCHES_MAX: usize = 2;
+const WAITING_MAX: usize = 256;
 const SEARCH_MAX: Duration = Duration::from_secs(2);
 const WAIT_MAX: Duration = Duration::from_secs(4);
 const QUERY_CHARS_MAX: usize = 200;
 
 #[derive(Debug, Default, serde::Deserialize)]
-pub struct SearchQuery {
+pub(super) struct SearchQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
     l: String,
 }
 
-pub async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
-    let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
-    let language = known(&asked.l).unwrap_or(&app.channel.language).to_owned();
-    let words = words(&query);
-    let found = if words.is_empty() {
-        Ok(Vec::new())
-    } else {
-        let Ok(_place) = tokio::time::timeout(WAIT_MAX, app.searching.acquire()).await else {
-            return too_slow(&app, &language);
-        };
-        app.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
-    };
-    if let Err(StoreError::TooSlow) = found {
-        return too_slow(&app, &language);
+/// The places of searches: few run at a time, on threads of their own, since others must not wait for them.
+pub struct SearchPool {
+    waiting: Semaphore,
+    running: Semaphore,
+}
+
+impl Default for SearchPool {
+    fn default() -> SearchPool {
+        SearchPool {
+            waiting: Semaphore::new(SEARCHES_MAX + WAITING_MAX),
+            running: Semaphore::new(SEARCHES_MAX),
+        }
     }
-    let page = found.map_err(anyhow::Error::from).and_then(|stories| {
-        Ok(planet::search(app.setting(), query.trim(), &language, &stories, &app.templates)?)
-    });
-    match page {
-        Ok(page) => (
+}
+
+pub(super) async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
+    let language = known(&asked.l).unwrap_or(&app.channel.language).to_owned();
+    let Ok(_waiting) = app.searches.waiting.try_acquire() else { return too_slow(&app, &language) };
+    let Ok(Ok(_running)) = tokio::time::timeout(WAIT_MAX, app.searches.running.acquire()).await else {
+        return too_slow(&app, &language);
+    };
+    let app_there = app.clone();
+    let page = tokio::task::spawn_blocking(move || found(&app_there, &asked)).await;
+    match page.map_err(anyhow::Error::from).flatten() {
+        Ok(Some(page)) => (
             StatusCode::OK,
             [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
             page,
         )
             .into_response(),
+        Ok(None) => too_slow(&app, &language),
         Err(error) => failed(&error),
     }
+}
+
+/// The page of what was found; `None` if that took too long.
+fn found(app: &AppState, asked: &SearchQuery) -> anyhow::Result<Option<String>> {
+    let query: String = asked.q.chars().take(QUERY_CHARS_MAX).collect();
+    let language = known(&asked.l).unwrap_or(&app.channel.language);
+    let words = words(&query);
+    let stories = match words.is_empty() {
+        true => Vec::new(),
+        false => {
+            match app.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
+            {
+                Err(StoreError::TooSlow) => return Ok(None),
+                stories => stories?,
+            }
+        }
+    };
+    Ok(Some(planet::search(app.setting(), query.trim(), language, &stories, &app.templates)?))
 }
 
 /// Tells the reader that the search took too long; with more words, fewer stories match.
 fn too_slow(app: &AppState, language: &str) -> Response {
     let t = phrases(language);
     let page = json!({ "title": app.channel.title, "heading": t["search"], "language": t["lang"], "is_private": true, "base": app.base(), "text": t["search_too_slow"], "t": t });
-    app.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page)
-}
-
-/// The permits for concurrent searches.
-pub fn places() -> tokio::sync::Semaphore {
-    tokio::sync::Semaphore::new(SEARCHES_MAX)
+    busy(app.page(StatusCode::SERVICE_UNAVAILABLE, "web/message.html", &page))
 }
 
 /// The words of a query.

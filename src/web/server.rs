@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path as PathParameter, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,10 +17,13 @@ use axum::routing::{get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::sync::Semaphore;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
 
+use super::crowd::{ConnectionLimits, Crowd};
 use super::files::Files;
+use super::pace::{PacedBody, PacedStream};
 use super::state::{AppState, failed};
 use super::{health, hubs, images, search, subscriptions};
 use crate::model::publication::Images;
@@ -30,8 +35,9 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Timeout for the head of a request: a slow client would hold a slot that others need.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum number of connections; further ones wait.
+/// Maximum number of connections, where the system lets us have so many; of those that ask for metrics.
 const CONNECTIONS_MAX: usize = 8_192;
+const METRICS_CONNECTIONS_MAX: usize = 16;
 /// Send buffer of a connection (the kernel doubles it).
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause before accepting again when the system has no resources for another connection.
@@ -40,7 +46,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Path prefixes that do not name files.
-const ASKED: [&str; 12] = [
+const ASKED: [&str; 11] = [
     "/image/",
     "/subscribe",
     "/api/",
@@ -50,7 +56,6 @@ const ASKED: [&str; 12] = [
     "/search",
     "/healthz",
     "/readyz",
-    "/metrics",
     "/websub/",
     "/hub",
 ];
@@ -59,6 +64,7 @@ const ASKED: [&str; 12] = [
 struct WebServer {
     files: Files,
     router: Option<Router>,
+    app: Option<Arc<AppState>>,
     policy: HeaderValue,
     /// The path of the channel; a proxy in front of us may have removed it.
     base: String,
@@ -79,7 +85,7 @@ impl WebServer {
             HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
         let base = app.as_ref().map(|app| app.base()).unwrap_or_default();
-        WebServer { files: Files::new(folder), base, router: app.map(router), policy, metrics }
+        WebServer { files: Files::new(folder), base, router: app.clone().map(router), app, policy, metrics }
     }
 
     /// Answers files directly, without the router: they are requested most.
@@ -106,14 +112,48 @@ impl WebServer {
         let path = request.uri().path();
         let mut response = match &self.router {
             Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
-                router.clone().call(request).await?
+                routed(router.clone(), request).await
             }
-            _ => self.files.answer(request.method(), path, request.headers()),
+            _ => self.file(&request),
         };
         under_base(&mut response, &self.base);
         self.metrics.answered(response.status().as_u16());
         Ok(guarded(response, &self.policy))
     }
+
+    /// A published file, or else a page that leads to those that there are.
+    fn file(&self, request: &hyper::Request<hyper::body::Incoming>) -> Response {
+        let headers = request.headers();
+        let response = self.files.answer(request.method(), request.uri().path(), headers);
+        match &self.app {
+            Some(app) if response.status() == StatusCode::NOT_FOUND && takes_html(headers) => {
+                subscriptions::nothing_here(app, headers)
+            }
+            _ => response,
+        }
+    }
+}
+
+/// Whether a client asks for web pages: a browser does, a feed reader and a script do not.
+fn takes_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        matches!(parts.next(), Some("text/html" | "application/xhtml+xml"))
+            && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+/// An answer of the router, to a request whose body may not be too slow.
+async fn routed(mut router: Router, request: hyper::Request<hyper::body::Incoming>) -> Response {
+    let (head, body) = request.into_parts();
+    let (body, is_late) = PacedBody::new(body);
+    let Ok(response) = router.call(hyper::Request::from_parts(head, Body::new(body))).await;
+    if is_late.load(Ordering::Relaxed) {
+        let headers = [(header::CONNECTION, "close")];
+        return (StatusCode::REQUEST_TIMEOUT, headers, "the request came too slowly\n").into_response();
+    }
+    response
 }
 
 fn moved(location: &str) -> Response {
@@ -167,7 +207,6 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/search", get(search::search))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .with_state(app.clone());
     people.merge(Router::new().route("/websub/{token}", get(verify).post(push)).layer(limit).with_state(app))
@@ -190,57 +229,106 @@ fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
     response
 }
 
+/// How many connections there may be, if so many files may be open and `kept_back` of them are needed elsewhere.
+pub fn connection_limits(files_max: usize, kept_back: usize, proxies: Vec<IpNet>) -> ConnectionLimits {
+    let total = files_max.saturating_sub(kept_back).max(files_max / 4);
+    ConnectionLimits { total: total.clamp(1, CONNECTIONS_MAX), proxies }
+}
+
 /// Serves until `shutdown` completes; requests under way are finished.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     folder: PathBuf,
     app: Option<Arc<AppState>>,
+    limits: ConnectionLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let site = Arc::new(WebServer::new(&folder, app));
+    let answer = move |mut request: hyper::Request<hyper::body::Incoming>, peer| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        site.clone().answer(request)
+    };
+    accept(listener, limits, answer, shutdown).await
+}
+
+/// Answers `/metrics` alone, until `shutdown` completes.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    app: Arc<AppState>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new().route("/metrics", get(health::metrics)).with_state(app);
+    let answer = move |request, _| {
+        let router = router.clone();
+        async move { Ok(routed(router, request).await) }
+    };
+    let limits = ConnectionLimits { total: METRICS_CONNECTIONS_MAX, proxies: Vec::new() };
+    accept(listener, limits, answer, shutdown).await
+}
+
+/// Accepts connections and lets `answer` answer their requests, until `shutdown` completes.
+async fn accept<A, F>(
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    answer: A,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()>
+where
+    A: Fn(hyper::Request<hyper::body::Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let crowd = Crowd::new(limits);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
-            () = &mut shutdown => break,
-        };
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                // No resources for another socket; the open ones go on.
-                Err(_) => {
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+            accepted = accept_one(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        // Small responses must not wait for an acknowledgement.
-        let _ = stream.set_nodelay(true);
-        // A whole feed fits into the send buffer, and need not be written in parts.
-        let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
-        let site = site.clone();
-        let service =
-            hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                site.clone().answer(request)
-            });
+        let place = tokio::select! {
+            place = crowd.clone().enter(peer.ip()) => place,
+            () = &mut shutdown => break,
+        };
+        let (guest, end) = (place.guest.clone(), place.guest.end.clone());
+        let stream = PacedStream::new(stream, move || guest.moved());
+        let answer = answer.clone();
+        let service = hyper::service::service_fn(move |request| answer(request, peer));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // Connection errors are the client's.
-            let _ = connection.await;
+            tokio::select! {
+                // Connection errors are the client's.
+                _ = connection => {}
+                () = end.cancelled() => {}
+            }
             drop(place);
         });
     }
     let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
     Ok(())
+}
+
+/// The next connection.
+async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // No resources for another socket; the open ones go on.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Small responses must not wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        // A whole feed fits into the send buffer, and need not be written in parts.
+        let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+        return (stream, peer);
+    }
 }
 
 async fn verify(

@@ -1,12 +1,14 @@
 //! The shared state of dynamic requests.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::hubs::Verifications;
+use super::images::Pictures;
 use super::limits::Limits;
-use super::picture_cache::PictureCache;
+use super::search::SearchPool;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
@@ -33,7 +35,7 @@ pub struct AppState {
     pub sources: Vec<Source>,
     pub publications: Vec<Publication>,
     pub images: Images,
-    pub pictures: PictureCache,
+    pub pictures: Pictures,
     pub newsletter: Newsletter,
     pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
@@ -46,8 +48,8 @@ pub struct AppState {
     pub metrics: std::sync::Arc<Metrics>,
     /// Whether we are the hub of our own feeds.
     pub is_hub: bool,
-    pub verifying: std::sync::Arc<tokio::sync::Semaphore>,
-    pub searching: tokio::sync::Semaphore,
+    pub verifications: Verifications,
+    pub searches: SearchPool,
     /// Notified when a mail is queued that somebody is waiting for.
     pub mail_waits: std::sync::Arc<Notify>,
 }
@@ -94,4 +96,10 @@ impl AppState {
 pub(super) fn failed(error: &anyhow::Error) -> Response {
     tracing::error!("a request failed: {error:#}");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Tells the client of an answer for which there is no room now to come back in a moment.
+pub(super) fn busy(mut response: Response) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }

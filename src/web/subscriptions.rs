@@ -68,6 +68,17 @@ fn message(app: &AppState, status: StatusCode, language: &str, key: &str, more: 
     app.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
 }
 
+/// The page at an address where there is nothing.
+pub(super) fn nothing_here(app: &AppState, headers: &HeaderMap) -> Response {
+    let language = language(app, "", headers);
+    let (title, t) = (&app.channel.title, phrases(language));
+    let page = with(
+        catalog(app, language, t["not_found"]),
+        json!({ "title": title, "text": t["not_found_text"], "link": format!("{}/", app.base()), "link_text": title }),
+    );
+    app.page(StatusCode::NOT_FOUND, "web/message.html", &page)
+}
+
 /// Whether browsers report that a request comes from another site (CSRF).
 fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

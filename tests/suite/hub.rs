@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 
-use crate::support::http::{Reply, Request, Server};
+use crate::support::http::{Manner, Reply, Request, Server};
 use crate::support::service::Service;
 use crate::support::{App, rss, wait_for};
 
@@ -135,4 +135,83 @@ fn another_hub_hears_of_each_change_once() {
     );
     app.later(90).ok(&["run"]);
     assert_eq!(hub.requests().len(), first + words.len(), "no change, no word");
+}
+
+#[test]
+fn slow_callbacks_of_one_host_close_the_hub_for_nobody_else() {
+    let source = Server::always(Reply::ok(rss(&[("a", "The first story of the day", 19, "x")])));
+    let stalled: Vec<Server> = (0..5).map(|_| Server::always(Reply::ok("").sent(Manner::Stall))).collect();
+    let good = subscriber(204);
+    let mut app = App::new(&format!(
+        "timeout = \"30s\"\n[publish]\nhub = \"self\"\n[[source]]\nid = \"s\"\nurl = \"{}\"\n",
+        source.url("/")
+    ));
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    let ask = |callback: &str, client: &str| {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("hub.mode", "subscribe")
+            .append_pair("hub.topic", "https://news.example.org/atom.xml")
+            .append_pair("hub.callback", callback)
+            .finish();
+        let headers =
+            format!("Content-Type: application/x-www-form-urlencoded\r\nX-Forwarded-For: {client}\r\n");
+        service.ask("POST", "/hub", &headers, &form).0
+    };
+    // Callbacks of one host, asked for by many; then by one, at several hosts.
+    let by_many: Vec<u16> =
+        (0..40).map(|n| ask(&stalled[0].url(&format!("/{n}")), &format!("192.0.2.{n}"))).collect();
+    let by_one: Vec<u16> =
+        (0..48).map(|n| ask(&stalled[1 + n % 4].url(&format!("/{n}")), "198.51.100.1")).collect();
+    for statuses in [&by_many, &by_one] {
+        assert!(statuses.contains(&202) && statuses.contains(&503), "{statuses:?}");
+    }
+    assert_eq!(ask(&good.url("/cb"), "203.0.113.7"), 202);
+    wait_for("the question", || good.requests().first().cloned());
+    std::thread::sleep(Duration::from_millis(200));
+    drop(service);
+    source.answer(|_| Reply::ok(rss(&[("b", "The second story of the day", 20, "x")])));
+    app.later(61).ok(&["run"]);
+    assert_eq!(pushes(&good).len(), 1);
+}
+
+#[test]
+fn subscribers_that_do_not_answer_pushes_hold_no_others_and_no_turn() {
+    let source = Server::always(Reply::ok(rss(&[("a", "The first story of the day", 19, "x")])));
+    let slow = Server::start(|request| match request.method.as_str() {
+        "POST" => Reply::ok("").sent(Manner::Stall),
+        _ => {
+            let query = request.target.split_once('?').map_or("", |(_, query)| query);
+            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+            Reply::ok(pairs.find(|(name, _)| name == "hub.challenge").unwrap().1.into_owned())
+        }
+    });
+    let good = subscriber(204);
+    let mut app = App::new(&format!(
+        "timeout = \"2s\"\ndeadline = \"2s\"\n[publish]\nhub = \"self\"\n[[source]]\nid = \"s\"\nurl = \"{}\"\n",
+        source.url("/")
+    ));
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    let ask = |callback: &str| {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("hub.mode", "subscribe")
+            .append_pair("hub.topic", "https://news.example.org/atom.xml")
+            .append_pair("hub.callback", callback)
+            .finish();
+        service.ask("POST", "/hub", "Content-Type: application/x-www-form-urlencoded\r\n", &form).0
+    };
+    for number in 0..12 {
+        assert_eq!(ask(&slow.url(&format!("/{number}"))), 202);
+    }
+    assert_eq!(ask(&good.url("/cb")), 202);
+    wait_for("the questions", || (slow.requests().len() == 12 && good.requests().len() == 1).then_some(()));
+    std::thread::sleep(Duration::from_millis(300));
+    drop(service);
+    source.answer(|_| Reply::ok(rss(&[("b", "The second story of the day", 20, "x")])));
+    app.later(61).ok(&["run"]);
+    let pushed = pushes(&good);
+    assert_eq!(pushed.len(), 1);
+    let slow = pushes(&slow);
+    assert!(slow.len() == 12 && slow.iter().filter(|push| push.at < pushed[0].at).count() <= 2);
 }

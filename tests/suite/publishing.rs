@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::http::{Reply, Server};
 use crate::support::python;
-use crate::support::service::Service;
+use crate::support::service::{METRICS, Service};
 use crate::support::{App, rss};
 
 /// A feed as feedparser reads it.
@@ -350,6 +350,7 @@ fn raw(service: &Service, request: &str) -> Vec<u8> {
 #[test]
 fn the_server_knows_validators_codings_and_its_own_health() {
     let (_server, app) = network();
+    app.write("feeds.toml", app.read("feeds.toml") + METRICS);
     let service = Service::start(&app);
     let ask = |method: &str, path: &str, headers: &str| -> (u16, String, Vec<u8>) {
         let answer = raw(
@@ -419,7 +420,8 @@ fn the_server_knows_validators_codings_and_its_own_health() {
         (ask("GET", "/topics/budget", "").0, ask("GET", "/healthz", "").0, ask("GET", "/readyz", "").0),
         (301, 200, 200)
     );
-    let metrics = String::from_utf8(ask("GET", "/metrics", "").2).unwrap();
+    assert_eq!(ask("GET", "/metrics", "").0, 404, "metrics are not for readers");
+    let metrics = service.metrics();
     for want in [
         "courant_sources{state=\"ok\"} 4",
         "courant_stories 3",

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::crash::kill_after;
 use crate::support::http::{Manner, Reply, Request, Server};
-use crate::support::service::Service;
+use crate::support::service::{METRICS, Service};
 use crate::support::{App, rss, wait_for};
 
 /// A feed of the last `listed` of entries that a counter says are there, each with a text of its own.
@@ -252,7 +252,7 @@ fn a_fault_in_the_store_is_one_source_s_own() {
 #[test]
 fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     let (server, _) = stream(4);
-    let app = App::new(&sources(&server, &["s", "t"]));
+    let app = App::new(&format!("{METRICS}{}", sources(&server, &["s", "t"])));
     app.ok(&["sources"]);
     // Nothing can be kept while the folder of the index cannot be made.
     std::os::unix::fs::symlink("nowhere/at/all", app.path(".courant.db.features")).unwrap();
@@ -260,7 +260,7 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
     assert!(ran.code == 1 && ran.stderr.contains(".courant.db.features: "), "{}", ran.stderr);
     let service = Service::start(&app);
     wait_for("a turn that failed", || {
-        service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_failed_total 1\n").then_some(())
+        service.metrics().contains("courant_cycles_failed_total 1\n").then_some(())
     });
     assert!(app.entries().is_empty());
     std::fs::remove_file(app.path(".courant.db.features")).unwrap();

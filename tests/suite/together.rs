@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Manner, Reply, Request, Server};
-use crate::support::service::Service;
+use crate::support::service::{METRICS, Service};
 use crate::support::sink::{Sink, Whim};
 use crate::support::{App, Ran, header, rss, text_part, wait_for};
 
@@ -269,12 +269,12 @@ fn processes_that_make_the_store_at_the_same_moment_all_succeed() {
 #[test]
 fn runs_beside_a_service_leave_it_nothing_to_do_twice() {
     let sources = Sources::start(6, 4);
-    let app = sources.app(DAILY);
+    let app = sources.app(&format!("{METRICS}{DAILY}"));
     app.ok(&["sources"]);
     let service = Service::start(&app);
     together(&app, &[&["run"], &["run"], &["fetch"]], Duration::from_millis(100));
     wait_for("the end of the first turn", || {
-        service.ask("GET", "/metrics", "", "").1.contains("courant_cycles_total 1\n").then_some(())
+        service.metrics().contains("courant_cycles_total 1\n").then_some(())
     });
     assert_eq!(service.ask("GET", "/readyz", "", "").0, 200, "the turn of the service went well");
     assert_eq!(sources.asked(), [1; 6]);

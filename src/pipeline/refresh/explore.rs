@@ -1,6 +1,7 @@
 //! Tries a page's machine-readable endpoints in order: its feeds, its WordPress posts, a news sitemap.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
@@ -91,7 +92,7 @@ fn is_of_comments(feed: &RawFeed) -> bool {
 }
 
 /// The first endpoint that yields entries and stands for what the page lists: a site's feed may hold quite different entries than
-/// one of its pages.
+/// one of its pages. Requests take from `time`.
 ///
 /// # Errors
 /// When a worker thread fails.
@@ -102,11 +103,12 @@ pub async fn explore(
     listed: Option<&PageEntries>,
     rules: DateRules,
     now: Timestamp,
+    time: &mut Duration,
 ) -> anyhow::Result<Option<Endpoint>> {
     for endpoint in endpoints.iter().take(ENDPOINTS_MAX) {
         let Ok(url) = page.join(endpoint) else { continue };
         let Ok(FetchOutcome::Document(fetched)) =
-            client.get(&url, &Validators::default(), Accept::Feed, now).await
+            client.get_within(&url, &Validators::default(), Accept::Feed, now, time).await
         else {
             continue;
         };
@@ -132,10 +134,11 @@ pub(super) async fn named_feed(
     page: &Url,
     rules: DateRules,
     now: Timestamp,
+    time: &mut Duration,
 ) -> Result<Endpoint, ReadError> {
     let (mut empty, mut first_error) = (None, None);
     for link in endpoints.iter().take(ENDPOINTS_MAX) {
-        match read_named(client, link, page, rules, now).await {
+        match read_named(client, link, page, rules, now, time).await {
             Ok(endpoint) if !endpoint.feed.entries.is_empty() => return Ok(endpoint),
             Ok(endpoint) => empty = empty.or(Some(endpoint)),
             Err(ReadError::Internal(error)) => return Err(ReadError::Internal(error)),
@@ -155,11 +158,12 @@ async fn read_named(
     page: &Url,
     rules: DateRules,
     now: Timestamp,
+    time: &mut Duration,
 ) -> Result<Endpoint, ReadError> {
     let url = page.join(link).map_err(|_| {
         ReadError::NoFeed(format!("the page names a feed at \"{link}\", which is not a valid address"))
     })?;
-    let fetched = match client.get(&url, &Validators::default(), Accept::Feed, now).await? {
+    let fetched = match client.get_within(&url, &Validators::default(), Accept::Feed, now, time).await? {
         FetchOutcome::Document(fetched) => *fetched,
         FetchOutcome::NotModified(_) => {
             return Err(FetchError::Status { status: 304, retry_after_seconds: None }.into());

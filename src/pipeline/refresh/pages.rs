@@ -29,6 +29,8 @@ const PAGES_MAX: usize = 5;
 pub(super) const ITEM_PAGES_MAX: usize = 30;
 /// Time spent waiting for Crawl-delay in one refresh; with a longer delay, one page is read per refresh.
 const PACE_SECONDS_MAX: f64 = 30.0;
+/// Time for all pages of one refresh, as a multiple of what one request may take: a site that drips must not hold a round.
+const DEADLINES_MAX: u32 = 2;
 /// RFC 9309 section 2.4: a robots.txt is not used for longer than a day without checking again.
 const ROBOTS_SECONDS_MAX: u64 = 86_400;
 const ROBOTS_SECONDS_MIN: u64 = 3_600;
@@ -43,25 +45,33 @@ pub(super) struct PageBudget {
     paced_seconds: f64,
     pages: usize,
     delay_seconds: Option<f64>,
+    /// Time left for requests.
+    left: Duration,
     /// Pages of this host are shown by the renderer.
     rendered_host: Option<String>,
 }
 
 impl PageBudget {
-    /// At the start of a refresh. A feed that the page named is read as it is; pages of other hosts are not rendered.
-    pub(super) fn of(source: &Source, state: &FetchState) -> PageBudget {
+    /// At the start of a refresh, of which a single request may take `deadline`. A feed that the page named is read as it is; pages of other hosts are not rendered.
+    pub(super) fn of(source: &Source, state: &FetchState, deadline: Duration) -> PageBudget {
         let host = source.url.host_str().filter(|_| source.is_rendered && state.feed_url.is_none());
         PageBudget {
             started: Instant::now(),
             paced_seconds: 0.0,
             pages: 0,
             delay_seconds: None,
+            left: deadline * DEADLINES_MAX,
             rendered_host: host.map(str::to_owned),
         }
     }
 
     fn is_rendered(&self, url: &Url) -> bool {
         self.rendered_host.is_some() && self.rendered_host.as_deref() == url.host_str()
+    }
+
+    /// The time left for requests to one source, which they take from.
+    pub(super) fn time(&mut self) -> &mut Duration {
+        &mut self.left
     }
 
     /// The longest Crawl-delay met.
@@ -80,6 +90,9 @@ impl Refresher {
         now: Timestamp,
     ) -> Result<FetchOutcome, ReadError> {
         let host = || url.host_str().unwrap_or_default().to_owned();
+        if budget.left.is_zero() {
+            return Err(ReadError::OutOfTime { host: host() });
+        }
         let robots = self.robots(url, now).await?;
         self.check_robots(&robots, url, budget)?;
         if let Some(seconds) = robots.crawl_delay_seconds {
@@ -98,7 +111,7 @@ impl Refresher {
             let _place = self.client.place(url).await;
             return Ok(FetchOutcome::Document(Box::new(renderer.render(url, now).await?)));
         }
-        Ok(self.client.get(url, validators, Accept::Page, now).await?)
+        Ok(self.client.get_within(url, validators, Accept::Page, now, &mut budget.left).await?)
     }
 
     /// Waits until a Crawl-delay has passed since the last page of an origin, whichever process asked for it. `now` was the time when
@@ -280,7 +293,11 @@ impl Refresher {
                 match self.read_item(&url, source.has_full_text, rules, budget, now).await {
                     Ok(article) => add_article(&mut listed.raw, article, &url, source.date_from),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
-                    Err(error @ (ReadError::Postponed { .. } | ReadError::TooSlow { .. })) => {
+                    Err(
+                        error @ (ReadError::Postponed { .. }
+                        | ReadError::TooSlow { .. }
+                        | ReadError::OutOfTime { .. }),
+                    ) => {
                         found.feed.problems.push(error.to_string());
                         found.feed.is_cut = true;
                         break;

@@ -25,6 +25,8 @@ pub enum ReadError {
     Postponed { host: String, seconds: u64 },
     #[error("reading it took longer than {seconds} s")]
     TooSlow { seconds: u64 },
+    #[error("{host} answered too slowly: the other pages are left for the next time")]
+    OutOfTime { host: String },
     #[error("what it brought cannot be kept: {0}")]
     Kept(String),
     #[error(transparent)]

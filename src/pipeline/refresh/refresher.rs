@@ -64,6 +64,9 @@ pub struct Job {
     pub lease: Option<Lease>,
 }
 
+/// Number of origins beyond which those that nobody waits for are forgotten.
+const ORIGINS_MAX: usize = 1_024;
+
 /// One lock per origin, so that its robots.txt is requested once at a time.
 #[derive(Debug, Clone, Default)]
 pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
@@ -71,6 +74,10 @@ pub struct OriginLocks(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>)
 impl OriginLocks {
     pub(super) fn of(&self, origin: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if locks.len() >= ORIGINS_MAX {
+            // Pages name origins as they like.
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+        }
         locks.entry(origin.to_owned()).or_default().clone()
     }
 }

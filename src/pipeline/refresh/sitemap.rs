@@ -37,6 +37,7 @@ impl Refresher {
         &self,
         source: &Source,
         fetched: Fetched,
+        time: &mut Duration,
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
         let (fetched, sitemap) = read_apart(self.client.deadline(), fetched).await?;
@@ -45,7 +46,7 @@ impl Refresher {
         // That the index did not change says nothing of what it names.
         feed.is_of_today = !sitemaps.is_empty();
         for link in chosen(sitemaps) {
-            match self.read_part(&fetched.url, &link, now).await {
+            match self.read_part(&fetched.url, &link, time, now).await {
                 Ok(part) => {
                     feed.is_cut |= part.is_cut;
                     entries.extend(part.entries);
@@ -64,12 +65,19 @@ impl Refresher {
         Ok(RawDocument::new(feed, fetched, None, page))
     }
 
-    async fn read_part(&self, index: &Url, link: &str, now: Timestamp) -> Result<Sitemap, ReadError> {
+    async fn read_part(
+        &self,
+        index: &Url,
+        link: &str,
+        time: &mut Duration,
+        now: Timestamp,
+    ) -> Result<Sitemap, ReadError> {
         let url = index.join(link).map_err(|_| ReadError::NoFeed("its address is not valid".into()))?;
-        let fetched = match self.client.get(&url, &Validators::default(), Accept::Feed, now).await? {
-            FetchOutcome::Document(fetched) => *fetched,
-            FetchOutcome::NotModified(_) => return Ok(Sitemap::default()),
-        };
+        let fetched =
+            match self.client.get_within(&url, &Validators::default(), Accept::Feed, now, time).await? {
+                FetchOutcome::Document(fetched) => *fetched,
+                FetchOutcome::NotModified(_) => return Ok(Sitemap::default()),
+            };
         let is_cut = fetched.cut.is_some();
         let sitemap = read_apart(self.client.deadline(), fetched).await?.1?;
         Ok(Sitemap { is_cut: sitemap.is_cut || is_cut, ..sitemap })

@@ -1,7 +1,10 @@
 //! The pipeline that announces changes of our feeds (WebSub, W3C Recommendation of 23 January 2018): notifies another hub, or
 //! acts as the hub and pushes the feed to its subscribers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,6 +17,7 @@ use crate::model::publication::Publication;
 use crate::publish::formats::{self, FORMATS};
 use crate::store::{Push, Store, StoreError};
 use crate::support::clock::Clock;
+use crate::support::public_folder;
 
 /// Leases in seconds: the least and most granted, and the default.
 const LEASE_MIN: i64 = 300;
@@ -25,9 +29,13 @@ const CALLBACK_BYTES_MAX: usize = 1_000;
 /// Maximum number of subscriptions, in total and per host.
 const SUBSCRIBERS_MAX: u64 = 10_000;
 const SUBSCRIBERS_PER_HOST_MAX: u64 = 100;
-/// Maximum number of pushes at a time, and in one turn.
-const CONCURRENCY: usize = 8;
+/// Maximum number of pushes at a time: to one host, and in all; in one turn; and the time for one.
+const PUSHES_PER_HOST: usize = 2;
+const CONCURRENCY: usize = 32;
 const PUSHES_MAX: usize = 2_000;
+const PUSH_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time for all pushes of a turn to one host: slow subscribers wait for themselves, and nobody waits for them.
+const HOST_TIMEOUT: Duration = Duration::from_secs(40);
 /// Pauses after failed pushes; then the push is given up, and the next change is a new one.
 const PAUSES_MINUTES: [i64; 5] = [1, 5, 30, 120, 360];
 
@@ -170,17 +178,40 @@ pub async fn announce(
         }
         w.hub().claim_pushes(store.worker(), now, Clock::of_leases(), PUSHES_MAX)
     })?;
-    let mut told = 0;
-    let mut sends = futures_util::stream::iter(pushes.into_iter().map(|push| async move {
-        let result = one(client, hub_context, &push).await;
-        (push, result)
-    }))
-    .buffer_unordered(CONCURRENCY);
-    while let Some((push, result)) = sends.next().await {
-        told += usize::from(result.is_ok());
-        settle(store, &push, result, clock.now())?;
+    let client = client.apart(PUSHES_PER_HOST, PUSH_TIMEOUT);
+    let told = AtomicUsize::new(0);
+    let lanes = lanes(pushes).into_iter().map(|lane| async {
+        let started = Instant::now();
+        for push in lane {
+            let result = match started.elapsed() < HOST_TIMEOUT {
+                true => one(&client, hub_context, &push).await,
+                false => Err(FetchError::Deadline { seconds: HOST_TIMEOUT.as_secs() }),
+            };
+            told.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            settle(store, &push, result, clock.now())?;
+        }
+        Ok::<_, StoreError>(())
+    });
+    let mut sends = futures_util::stream::iter(lanes).buffer_unordered(CONCURRENCY);
+    while let Some(sent) = sends.next().await {
+        sent?;
     }
-    Ok(told)
+    drop(sends);
+    Ok(told.into_inner())
+}
+
+/// Pushes that are made one after the other, so many for each host.
+fn lanes(pushes: Vec<Push>) -> Vec<Vec<Push>> {
+    let mut by_host: BTreeMap<String, Vec<Vec<Push>>> = BTreeMap::new();
+    for push in pushes {
+        let host = Url::parse(&push.callback).ok().map(|url| url.origin().ascii_serialization());
+        let lanes =
+            by_host.entry(host.unwrap_or_default()).or_insert_with(|| vec![Vec::new(); PUSHES_PER_HOST]);
+        if let Some(shortest) = lanes.iter_mut().min_by_key(|lane| lane.len()) {
+            shortest.push(push);
+        }
+    }
+    by_host.into_values().flatten().collect()
 }
 
 /// Stores the outcome of a push.
@@ -217,7 +248,9 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
     }
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
-    let Ok(body) = tokio::fs::read(hub_context.folder.join(path)).await else { return Err(FetchError::Gone) };
+    let (folder, file) = (hub_context.folder.to_owned(), path.to_owned());
+    let read = tokio::task::spawn_blocking(move || public_folder::read_at(&folder, &file)).await;
+    let Ok(Ok(body)) = read else { return Err(FetchError::Gone) };
     let media_type = formats::of_file(path.rsplit('/').next().unwrap_or_default())
         .map_or("application/octet-stream", |format| format.media_type);
     let mut headers = vec![

@@ -14,6 +14,7 @@ use super::slot::{
 };
 use crate::model::keys::EntryKey;
 use crate::model::sketch::NO_DAY;
+use crate::support::files::create_private;
 
 /// Read in native byte order, so that a file of the other byte order does not match.
 pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"features");
@@ -90,7 +91,7 @@ impl Segment {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension("new");
         let write = || {
-            let mut file = File::create(&new)?;
+            let mut file = create_private(&new)?;
             for words in self.words().chunks(WORDS_TOGETHER) {
                 let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.load(Relaxed).to_ne_bytes()).collect();
                 file.write_all(bytes.as_flattened())?;

@@ -1,6 +1,6 @@
 //! The files of the index: which segments there are, and how they are merged as they fill up.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::segment::{MAGIC, SLOTS, Segment, VERSION, size_for};
 use crate::model::keys::EntryKey;
 use crate::model::sketch::hash64;
+use crate::support::files::{create_private_folder, open_private};
 
 /// How large segments are, and how many of the largest are held.
 #[derive(Debug, Clone, Copy)]
@@ -139,8 +140,7 @@ impl SegmentFiles {
 
     fn write_state(&mut self, state: IndexState) -> io::Result<()> {
         let bytes = self.state_bytes(&state);
-        let mut file =
-            File::options().write(true).create(true).truncate(false).open(self.folder.join("index"))?;
+        let mut file = open_private(&self.folder.join("index"))?;
         file.write_all(&bytes)?;
         file.set_len(bytes.len() as u64)?;
         self.state = state;
@@ -160,7 +160,7 @@ impl SegmentFiles {
         if self.folder.is_file() {
             fs::remove_file(&self.folder)?;
         }
-        fs::create_dir_all(&self.folder)?;
+        create_private_folder(&self.folder)?;
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
             if path.extension().is_some_and(|extension| extension == "segment" || extension == "new") {

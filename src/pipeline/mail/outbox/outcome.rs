@@ -19,8 +19,8 @@ pub struct Deliveries {
     pub reasons: Vec<(String, u64)>,
     /// Those of `sent` that are not for the operator.
     pub sent_to_lists: u64,
-    /// Those of `deferred` and `refused` that anybody can cause: what was asked for in a sign-up.
-    pub unsent_to_strangers: u64,
+    /// Those that anybody can cause, by asking for mail in a sign-up.
+    pub to_strangers: Attempts,
     /// What is to be told of this run: why mail waits that is not its recipients' to mend.
     pub trouble: Option<String>,
     /// One of several servers was left out, or takes mail again: the operator is to hear of it.
@@ -29,10 +29,19 @@ pub struct Deliveries {
     pub(super) put_off: Option<String>,
 }
 
+/// Numbers of attempts by their result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    pub sent: u64,
+    pub deferred: u64,
+    pub refused: u64,
+}
+
 impl Deliveries {
     /// Whether none of the messages tried was sent.
     pub fn is_none_sent(&self) -> bool {
-        self.sent == 0 && self.deferred + self.refused > self.unsent_to_strangers
+        let by_strangers = self.to_strangers.deferred + self.to_strangers.refused;
+        self.sent == 0 && self.deferred + self.refused > by_strangers
     }
 
     /// What was not sent, in one line; `None` if everything was.
@@ -46,10 +55,12 @@ impl Deliveries {
     }
 
     pub(super) fn count(&mut self, outcome: DeliveryOutcome, is_to_stranger: bool) {
-        let before = self.deferred + self.refused;
+        let (sent, deferred, refused) = (self.sent, self.deferred, self.refused);
         self.add(outcome);
         if is_to_stranger {
-            self.unsent_to_strangers += self.deferred + self.refused - before;
+            self.to_strangers.sent += self.sent - sent;
+            self.to_strangers.deferred += self.deferred - deferred;
+            self.to_strangers.refused += self.refused - refused;
         }
     }
 
