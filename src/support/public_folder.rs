@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::files::{self, TEMPORARY, TRIES};
 
 /// Where half-written files stand if they cannot stand beside the folder: in it, hidden, and closed to other users.
-const INSIDE: &str = ".tmp";
+const INSIDE: &str = ".courant.tmp";
 /// Earlier versions wrote such a file while they published, and half-written files beside their targets.
 const OLD_MARK: &str = ".publishing";
 
@@ -89,7 +89,7 @@ fn is_same(root: &Path, path: &str, bytes: &[u8]) -> bool {
 fn write(root: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
     let (folder, name) = walk(open_root(root)?, path, true)?;
     // Once it was needed it stays, so that not every file is tried beside the folder first.
-    if fs::symlink_metadata(root.join(INSIDE)).is_err() {
+    if !fs::symlink_metadata(root.join(INSIDE)).is_ok_and(|known| known.is_dir()) {
         let staged = beside(root).and_then(|path| write_staged(&path, &folder, name, bytes));
         match staged {
             Err(error) if is_out_of_reach(&error) => tracing::warn!(
@@ -112,11 +112,10 @@ fn is_out_of_reach(error: &io::Error) -> bool {
 }
 
 fn write_staged(staging: &Path, folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let made = rustix::fs::mkdir(staging, Mode::RWXU);
-    if let Err(error) = made
-        && error != Errno::EXIST
-    {
-        return Err(error.into());
+    match rustix::fs::mkdir(staging, Mode::RWXU) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => files::narrow(staging),
+        Err(error) => return Err(error.into()),
     }
     let staging = rustix::fs::open(staging, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
     let temporary = files::temporary_name(name);

@@ -120,7 +120,7 @@ fn the_published_folder_itself_may_be_a_link() {
     symlink(app.path("www"), app.path("public")).unwrap();
     app.ok(&["run"]);
     assert!(app.read("www/atom.xml").contains("A story"));
-    assert!(!app.path(".www.tmp").exists() && !app.path("www/.tmp").exists());
+    assert!(!app.path(".www.tmp").exists() && !app.path("www/.courant.tmp").exists());
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn half_written_files_never_stand_where_web_servers_find_them() {
     let ran = app.run(&["publish"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("half-written files stand in").count(), 1, "{}", ran.stderr);
-    assert_eq!(app.path("public/.tmp").metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    assert_eq!(std::fs::read_dir(app.path("public/.tmp")).unwrap().count(), 0);
+    assert_eq!(app.path("public/.courant.tmp").metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(std::fs::read_dir(app.path("public/.courant.tmp")).unwrap().count(), 0);
     assert!(app.path("public/index.html").exists());
 }
 
@@ -179,7 +179,7 @@ fn only_regular_files_of_the_published_folder_are_served() {
         "/pipe.txt",
         "/pipe.txt",
         "/pipe.txt",
-        "/.tmp/x",
+        "/.courant.tmp/x",
     ] {
         let (status, body) = service.ask("GET", path, "", "");
         assert!(status == 404 && !body.contains("geheim"), "{path}: {status} {body}");
