@@ -101,8 +101,7 @@ pub(super) fn with_own_keys(mut anchors: Vec<Anchor>) -> Vec<Anchor> {
     anchors.iter().enumerate().for_each(|(at, anchor)| by_key.entry(&anchor.key).or_default().push(at));
     let mut found: Vec<(usize, usize)> = Vec::new();
     for links in by_key.into_values().filter(|links| links.len() > 1) {
-        let places: Vec<(usize, ElementRef)> =
-            links.into_iter().map(|at| (at, anchors[at].element)).collect();
+        let places: Vec<PlacedLink> = links.into_iter().map(|at| (at, anchors[at].element)).collect();
         let parts = records_among(&places, 0);
         found.extend(
             parts.iter().enumerate().flat_map(|(number, part)| part.iter().map(move |at| (*at, number))),
@@ -115,12 +114,11 @@ pub(super) fn with_own_keys(mut anchors: Vec<Anchor>) -> Vec<Anchor> {
 }
 
 /// The links of each record, among links to one address; links outside of such records stay together.
-fn records_among(links: &[(usize, ElementRef)], depth: usize) -> Vec<Vec<usize>> {
+fn records_among(links: &[PlacedLink], depth: usize) -> Vec<Vec<usize>> {
     let whole = || vec![links.iter().map(|(at, _)| *at).collect()];
     let Some(children) = (depth < SHARED_AROUND_MAX).then(|| children_with(links)).flatten() else {
         return whole();
     };
-    let children: Vec<(ElementRef, Vec<(usize, ElementRef)>)> = children;
     let records: Vec<ElementRef> = children.iter().map(|(child, _)| *child).collect();
     if are_records(&records) {
         return children.into_iter().map(|(_, own)| own.into_iter().map(|(at, _)| at).collect()).collect();
@@ -138,10 +136,11 @@ fn records_among(links: &[(usize, ElementRef)], depth: usize) -> Vec<Vec<usize>>
     }
 }
 
+/// A link by its place among all.
+type PlacedLink<'a> = (usize, ElementRef<'a>);
+
 /// The children of the lowest element around all links that hold them, in page order. `None` for one link.
-fn children_with<'a>(
-    links: &[(usize, ElementRef<'a>)],
-) -> Option<Vec<(ElementRef<'a>, Vec<(usize, ElementRef<'a>)>)>> {
+fn children_with<'a>(links: &[PlacedLink<'a>]) -> Option<Vec<(ElementRef<'a>, Vec<PlacedLink<'a>>)>> {
     let chains: Vec<Vec<ElementRef>> = links
         .iter()
         .map(|(_, link)| {
@@ -157,7 +156,7 @@ fn children_with<'a>(
     if chains.iter().any(|chain| chain.len() <= level) {
         return None;
     }
-    let mut children: Vec<(ElementRef, Vec<(usize, ElementRef)>)> = Vec::new();
+    let mut children: Vec<(ElementRef, Vec<PlacedLink>)> = Vec::new();
     for (link, chain) in links.iter().zip(&chains) {
         match children.iter_mut().find(|(child, _)| child.id() == chain[level].id()) {
             Some((_, own)) => own.push(*link),
