@@ -720,3 +720,18 @@ fn every_link_of_the_readme_and_the_book_leads_somewhere() {
         assert!(link_fault(&page, wrong).is_some_and(|said| said.contains(fault)), "{wrong}");
     }
 }
+
+#[test]
+fn the_promises_against_threats_name_tests_that_there_are() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/src/explanation/threats.md")).unwrap();
+    let named = Regex::new(r"`([a-z_]+)::([a-z0-9_]+)`").unwrap();
+    let mut count = 0;
+    for found in named.captures_iter(&page) {
+        let (module, test) = (&found[1], &found[2]);
+        let file = Path::new(ROOT).join("tests/suite").join(format!("{module}.rs"));
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(text.contains(&format!("#[test]\nfn {test}()")), "{module}::{test}");
+        count += 1;
+    }
+    assert!(count > 30, "{count} tests");
+}
