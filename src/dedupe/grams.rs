@@ -79,16 +79,22 @@ fn add_grams(folded: &str, mark: u16, grams: &mut Vec<u16>) {
 static LOGARITHMS: LazyLock<Vec<f32>> =
     LazyLock::new(|| (0..=u16::MAX).map(|n| (1.0 + f32::from(n)).ln()).collect());
 
+fn logarithms_of(counts: &[u16]) -> Vec<f32> {
+    counts.iter().map(|count| LOGARITHMS[usize::from(*count)]).collect()
+}
+
 /// How many texts have each group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GramCounts {
     texts: u32,
     counts: Vec<u16>,
+    /// The logarithm of 1 + each count, which is asked for much more often than it changes.
+    logarithms: Vec<f32>,
 }
 
 impl Default for GramCounts {
     fn default() -> GramCounts {
-        GramCounts { texts: 0, counts: vec![0; KINDS] }
+        GramCounts { texts: 0, counts: vec![0; KINDS], logarithms: vec![0.0; KINDS] }
     }
 }
 
@@ -99,34 +105,38 @@ impl GramCounts {
             // What is counted is a share of the latest texts.
             self.texts /= 2;
             self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.logarithms = logarithms_of(&self.counts);
         }
         self.texts += 1;
         for gram in &grams.0 {
-            self.counts[usize::from(gram >> 1)] += 1;
+            let kind = usize::from(gram >> 1);
+            self.counts[kind] += 1;
+            self.logarithms[kind] = LOGARITHMS[usize::from(self.counts[kind])];
         }
     }
 
     /// The cosine of a text with each of some others, from 0 to 1.
     pub fn likeness<'a>(&self, own: &Grams, others: impl IntoIterator<Item = &'a Grams>) -> Vec<f32> {
-        let logarithms = &*LOGARITHMS;
-        let all = logarithms[self.texts as usize] + 1.0;
+        let all = LOGARITHMS[self.texts as usize] + 1.0;
         let weight = |gram: u16| {
-            let rarity = all - logarithms[usize::from(self.counts[usize::from(gram >> 1)])];
+            let rarity = all - self.logarithms[usize::from(gram >> 1)];
             if gram & 1 == 1 { rarity * TITLE_WEIGHT } else { rarity }
         };
-        let square = |grams: &Grams| grams.0.iter().map(|gram| weight(*gram).powi(2)).sum::<f32>();
-        let own_square = square(own);
+        // By group, so that each of the others is gone through once, without comparing.
+        let (mut own_weights, mut own_square) = (vec![0.0_f32; KINDS], 0.0);
+        for gram in &own.0 {
+            let weight = weight(*gram);
+            own_weights[usize::from(gram >> 1)] = weight;
+            own_square += weight * weight;
+        }
         let cosine = |other: &Grams| {
-            let (mut at, mut shared) = (0, 0.0);
-            for gram in &own.0 {
-                while other.0.get(at).is_some_and(|theirs| theirs >> 1 < gram >> 1) {
-                    at += 1;
-                }
-                if let Some(theirs) = other.0.get(at).filter(|theirs| *theirs >> 1 == gram >> 1) {
-                    shared += weight(*gram) * weight(*theirs);
-                }
+            let (mut square, mut shared) = (0.0, 0.0);
+            for gram in &other.0 {
+                let weight = weight(*gram);
+                square += weight * weight;
+                shared += weight * own_weights[usize::from(gram >> 1)];
             }
-            let norm = (own_square * square(other)).sqrt();
+            let norm = (own_square * square).sqrt();
             if norm > 0.0 { shared / norm } else { 0.0 }
         };
         others.into_iter().map(cosine).collect()
@@ -143,8 +153,11 @@ impl GramCounts {
         let (texts, counts) = bytes.split_first_chunk::<4>()?;
         let counts: Vec<u16> =
             counts.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-        (counts.len() == KINDS)
-            .then(|| GramCounts { texts: u32::from_le_bytes(*texts).min(u32::from(u16::MAX)), counts })
+        (counts.len() == KINDS).then(|| GramCounts {
+            texts: u32::from_le_bytes(*texts).min(u32::from(u16::MAX)),
+            logarithms: logarithms_of(&counts),
+            counts,
+        })
     }
 }
 

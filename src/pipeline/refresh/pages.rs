@@ -293,11 +293,7 @@ impl Refresher {
                 match self.read_item(&url, source.has_full_text, rules, budget, now).await {
                     Ok(article) => add_article(&mut listed.raw, article, &url, source.date_from),
                     Err(ReadError::Internal(error)) => return Err(error.into()),
-                    Err(
-                        error @ (ReadError::Postponed { .. }
-                        | ReadError::TooSlow { .. }
-                        | ReadError::OutOfTime { .. }),
-                    ) => {
+                    Err(error) if error.is_of_time() => {
                         found.feed.problems.push(error.to_string());
                         found.feed.is_cut = true;
                         break;

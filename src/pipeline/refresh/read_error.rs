@@ -32,3 +32,10 @@ pub enum ReadError {
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
+
+impl ReadError {
+    /// Whether the other pages of the source would be no better off now, and are left for the next time.
+    pub(super) fn is_of_time(&self) -> bool {
+        matches!(self, ReadError::Postponed { .. } | ReadError::TooSlow { .. } | ReadError::OutOfTime { .. })
+    }
+}
