@@ -135,6 +135,116 @@ const SEASONS: [&str; 27] = [
     "zomer",
 ];
 
+/// Numbers and ordinals in words, folded, by which meetings, parts and halves of a year are counted.
+const COUNTED: [&str; 103] = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "premier",
+    "premiere",
+    "deuxieme",
+    "seconde",
+    "troisieme",
+    "quatrieme",
+    "cinquieme",
+    "sixieme",
+    "septieme",
+    "huitieme",
+    "neuvieme",
+    "dixieme",
+    "deux",
+    "trois",
+    "quatre",
+    "cinq",
+    "sept",
+    "huit",
+    "neuf",
+    "dix",
+    "primera",
+    "primer",
+    "primero",
+    "segunda",
+    "segundo",
+    "tercera",
+    "tercer",
+    "tercero",
+    "cuarta",
+    "cuarto",
+    "quinta",
+    "quinto",
+    "sexta",
+    "sexto",
+    "septima",
+    "octava",
+    "novena",
+    "decima",
+    "dos",
+    "tres",
+    "cuatro",
+    "cinco",
+    "seis",
+    "siete",
+    "ocho",
+    "nueve",
+    "diez",
+    "erste",
+    "erster",
+    "zweite",
+    "zweiter",
+    "dritte",
+    "dritter",
+    "vierte",
+    "funfte",
+    "sechste",
+    "eins",
+    "zwei",
+    "drei",
+    "vier",
+    "funf",
+    "primeira",
+    "primeiro",
+    "terceira",
+    "terceiro",
+    "quarta",
+    "dois",
+    "quatro",
+    "prima",
+    "primo",
+    "seconda",
+    "secondo",
+    "terza",
+    "terzo",
+    "due",
+    "tre",
+    "quattro",
+    "cinque",
+    "segona",
+    "segon",
+    "matutina",
+    "vespertina",
+    "matin",
+    "soir",
+];
+
+/// Articles too, but for the end of a title: "Part one".
+const COUNTED_AT_END: [&str; 4] = ["one", "un", "uno", "um"];
+
 /// The two sorts of words in a title: figures, Roman numerals, letters, months, days and seasons, which distinguish the issues of a
 /// series; and the rest, which they share.
 struct SeriesTitle {
@@ -151,6 +261,9 @@ impl SeriesTitle {
                 || letters.len() == 1
                 || letters.starts_with(char::is_numeric)
                 || SEASONS.contains(&letters)
+                || COUNTED.contains(&letters)
+                || COUNTED_AT_END.contains(&letters)
+                    && words.words.last().is_some_and(|last| last.hash == word.hash)
         };
         let (counters, frame): (Vec<&Word>, Vec<&Word>) =
             words.words.iter().partition(|word| is_counter(word));
@@ -247,6 +360,12 @@ fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     is_later && (are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary))
 }
 
+/// Whether both tell of an event, and of another day: a theatre has one page for a play.
+fn is_other_event(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let begin = raw.event.as_ref().and_then(|event| event.begin.instant());
+    begin.zip(known.event).is_some_and(|(begin, known)| begin.duration_since(known).abs() >= OTHER_DAY)
+}
+
 /// Whether a source reused the identifier or address of one entry for another. The same title with a wholly new text of a later day is
 /// the next entry under it. A title that differs only in what counts the issues of
 /// a series (figures, months, days, seasons, letters) is the next issue of a series if date or address differ too, or there are no dates; if title and text both differ, with another
@@ -256,6 +375,9 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, summary) = text_of(raw);
     if title.is_empty() || known.title.is_empty() {
         return false;
+    }
+    if is_other_event(raw, known) {
+        return true;
     }
     if is_same_title(title, &known.title) {
         return is_new_under_one_title(raw, known);
@@ -289,7 +411,8 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
         .and_then(|url| url.split_once('#'))
         .map(|(_, fragment)| fragment.to_owned())
         .filter(|fragment| !fragment.is_empty());
-    let day = raw.date().map(|date| date.strftime("%Y-%m-%d").to_string());
+    let event = raw.event.as_ref().map(|event| event.begin.date().to_string());
+    let day = event.or_else(|| raw.date().map(|date| date.strftime("%Y-%m-%d").to_string()));
     let titled_day = title.clone().zip(day).map(|(title, day)| format!("{title}#{day}"));
     let further = |part: String| match own {
         Identity::Guid(guid) => Some(Identity::Guid(format!("{guid}#{part}"))),
@@ -304,7 +427,10 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
 /// Whether an entry is the known one, judged by its title, and by its text where that is of another day.
 pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, _) = text_of(raw);
-    title.is_empty() || is_same_title(title, &known.title) && !is_new_under_one_title(raw, known)
+    title.is_empty()
+        || is_same_title(title, &known.title)
+            && !is_new_under_one_title(raw, known)
+            && !is_other_event(raw, known)
 }
 
 #[cfg(test)]

@@ -65,7 +65,18 @@ pub(super) fn without_furniture(html: &str, known: &EntryContext) -> Option<Stri
     take(without_back_sentence(html, known).or_else(|| without_sentence_at_end(html, known)));
     let current = text.as_deref().unwrap_or(html);
     let tail = known.address.and_then(|address| without_back_lines(current, address, known.title));
-    tail.or(text)
+    let text = tail.or(text);
+    without_sign_at_end(text.as_deref().unwrap_or(html)).or(text)
+}
+
+/// The text without a sign at its end that says that there is more: "(+)".
+fn without_sign_at_end(html: &str) -> Option<String> {
+    const SIGNS: [&str; 2] = ["(+)", "[+]"];
+    let bare = html.trim_end();
+    let text = bare.strip_suffix("</p>").unwrap_or(bare).trim_end();
+    let sign = SIGNS.iter().find(|sign| text.ends_with(*sign))?;
+    let kept = text[..text.len() - sign.len()].trim_end();
+    (!kept.is_empty()).then(|| format!("{kept}{}", &bare[text.len()..]))
 }
 
 /// Undoes the escaping of a title that still has references of signs after it was unescaped once: `L&amp;#8217;été`.

@@ -160,6 +160,7 @@ const PERSONAL_ADDRESSES: &[&str] = &[
 /// Parts of addresses that lead through whoever counts readers.
 const COUNTED: &[&str] = &[
     "/track/click",
+    "mailpoet_router",
     "/ls/click",
     "/wf/click",
     "mjt.lu/lnk",
@@ -359,8 +360,18 @@ fn secrets_of(address: &str) -> Vec<String> {
     let path =
         address.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     let parts = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
-    parts.filter(is_secret).map(str::to_ascii_lowercase).collect()
+    let mut secrets: Vec<String> = parts.filter(is_secret).map(str::to_ascii_lowercase).collect();
+    // A number of a recipient is short: it counts as a whole part of an address.
+    let is_number =
+        |part: &&str| part.len() >= NUMBER_CHARS_MIN && part.bytes().all(|byte| byte.is_ascii_digit());
+    for number in path.split(['/', '?', '&', '=', '#']).filter(is_number) {
+        secrets.extend([format!("/{number}"), format!("={number}")]);
+    }
+    secrets
 }
+
+/// Digits of a recipient's number: fewer may be anything's.
+const NUMBER_CHARS_MIN: usize = 4;
 
 /// A link of a mail, and what it is for.
 struct MailLink<'a> {
@@ -469,6 +480,7 @@ fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
 
 /// Names of parameters whose value is one recipient's, or a secret between them and the sender.
 const PERSONAL_PARAMETERS: &[&str] = &[
+    "subid",
     "subscriber",
     "subscriber_id",
     "subscriberid",
@@ -513,6 +525,16 @@ fn has_personal_parameter(lower: &str) -> bool {
         let is_token = value.len() >= TOKEN_CHARS_MIN && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         !value.is_empty() && (PERSONAL_PARAMETERS.contains(&name) || is_token && !name.ends_with("id"))
     })
+}
+
+/// Whether an address has two or more UUIDs (RFC 9562) in its path: of a link, a campaign and a recipient.
+fn has_several_identifiers(lower: &str) -> bool {
+    let is_uuid = |part: &&str| {
+        part.len() == 36
+            && part.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+            && part.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    };
+    lower.split(['/', '?']).filter(is_uuid).count() > 1
 }
 
 /// Whether a part of an address is a signed token (RFC 7519), which begins with an encoded `{"`.
@@ -611,6 +633,7 @@ fn is_personal(lower: &str, marks: &[String]) -> bool {
         || has(lower, COUNTED)
         || has_personal_parameter(lower)
         || has_signed_token(lower)
+        || has_several_identifiers(lower)
         || marks.iter().any(|mark| lower.contains(mark.as_str()))
 }
 

@@ -47,6 +47,8 @@ pub struct StoredSummary {
     pub summary: String,
     pub url: Option<String>,
     pub date: Option<Timestamp>,
+    /// When its event begins.
+    pub event: Option<Timestamp>,
 }
 
 impl StoredSummary {
@@ -60,6 +62,7 @@ impl StoredSummary {
             summary: text(summary),
             url: raw.url().map(str::to_owned),
             date: raw.date(),
+            event: raw.event.as_ref().and_then(|event| event.begin.instant()),
         }
     }
 }

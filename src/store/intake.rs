@@ -59,7 +59,7 @@ fn key_hash(value: &str) -> i64 {
 }
 
 /// The columns of what is known of an entry, as `stored_summary` reads them.
-const SUMMARY: &str = "identity, fingerprint, title, summary, url, coalesce(published, updated)";
+const SUMMARY: &str = "identity, fingerprint, title, summary, url, coalesce(published, updated), (SELECT begin FROM event WHERE event.entry = entry.pk)";
 
 /// An identity key, and what is known of its entry.
 fn stored_summary(row: &Row) -> rusqlite::Result<(String, StoredSummary)> {
@@ -69,6 +69,7 @@ fn stored_summary(row: &Row) -> rusqlite::Result<(String, StoredSummary)> {
         summary: row.get(3)?,
         url: row.get(4)?,
         date: optional_time(row.get(5)?),
+        event: optional_time(row.get(6)?),
     };
     Ok((row.get(0)?, known))
 }
@@ -95,7 +96,7 @@ impl<A> Intake<'_, A> {
     /// What is known of a source's latest entries, by identity key, the newest first.
     pub fn recent(&self, source: &str) -> Result<Vec<(String, StoredSummary)>> {
         let sql = format!(
-            "SELECT identity, fingerprint, title, summary, url, coalesce(event.begin, published, updated)
+            "SELECT identity, fingerprint, title, summary, url, coalesce(event.begin, published, updated), event.begin
              FROM entry LEFT JOIN event ON event.entry = entry.pk
              WHERE source = ?1 ORDER BY last_seen DESC, pk DESC LIMIT {KNOWN_ITEMS_MAX}"
         );

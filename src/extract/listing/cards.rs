@@ -226,8 +226,18 @@ impl<'a> Card<'a> {
                     || element.children().all(|child| child.value().is_text())
             })
             .map(text_of)
+            .chain(self.own_texts())
             .filter(|text| text.chars().count() <= DATE_CHARS_MAX)
             .find_map(|text| day_without_year(&text))
+    }
+
+    /// The texts of the record that stand beside its links, without the signs around them: "17 décembre : ".
+    fn own_texts(&self) -> impl Iterator<Item = String> {
+        let texts =
+            self.record.children().filter_map(|child| child.value().as_text().map(|text| text.to_string()));
+        texts
+            .map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     /// What the heading of the card's group says.
@@ -248,6 +258,7 @@ impl<'a> Card<'a> {
             .elements()
             .filter(|element| element.children().all(|child| child.value().is_text()))
             .map(text_of)
+            .chain(self.own_texts())
             .filter(|text| !text.is_empty())
             .collect();
         let days: Vec<Option<(Date, bool)>> =

@@ -14,6 +14,7 @@ use super::unread;
 use crate::extract::page::{Page, selector, text_of};
 use crate::extract::words;
 use crate::model::address::canonical_key;
+use crate::model::event::Event;
 use crate::model::feed::RawEntry;
 
 /// With fewer records, each must say all of itself.
@@ -38,6 +39,9 @@ const DATED_SHARE: usize = 3;
 const NEWEST_SHARE: usize = 6;
 /// A single known address may stand anywhere.
 const KNOWN_MIN: usize = 2;
+
+/// An event that takes longer is none of a day.
+const EVENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(45 * 24);
 
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +75,9 @@ pub(super) fn doubt(
         return Some(ListingDoubt::Gone);
     }
     if entries.len() < RECORDS_MIN || is_aside {
-        let is_full = |card: &Card| card.has_heading() && card.has_date() && !is_article_of_page(card);
+        let is_full = |card: &Card| {
+            card.has_heading() && card.has_date() && !is_article_of_page(card) && !is_in_dialog(card)
+        };
         return (cards.is_empty() || !cards.iter().all(is_full)).then_some(ListingDoubt::Few);
     }
     let words: usize = titles(entries).map(words::count).sum();
@@ -86,6 +92,37 @@ pub(super) fn doubt(
     }
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
     (!is_listing).then_some(ListingDoubt::Undated)
+}
+
+/// Whether a record is in a dialog, as notices of cookies are.
+fn is_in_dialog(card: &Card) -> bool {
+    let around = std::iter::once(card.record).chain(card.record.ancestors().filter_map(ElementRef::wrap));
+    around.into_iter().any(|around| {
+        around.value().name() == "dialog"
+            || around.attr("role").is_some_and(|role| matches!(role, "dialog" | "alertdialog"))
+    })
+}
+
+/// With so many dated entries, and half of all dated, those without a date are looked at again.
+const DATED_MIN: usize = 3;
+/// Words of a title that is a label in a menu.
+const MENU_WORDS_MAX: usize = 2;
+
+/// Leaves out what stands beside the entries of a dated list without being one: labels of a menu, an offer to subscribe.
+pub(super) fn without_strays(entries: &mut Vec<RawEntry>) {
+    let is_dated =
+        |entry: &RawEntry| entry.published.is_some() || entry.event.is_some() || entry.updated.is_some();
+    let dated = entries.iter().filter(|entry| is_dated(entry)).count();
+    if dated < DATED_MIN || dated * 2 < entries.len() {
+        return;
+    }
+    let is_stray = |entry: &RawEntry| {
+        let title = entry.title.as_ref().map_or("", |title| title.value.as_str());
+        let is_label =
+            words::count(title) <= MENU_WORDS_MAX && entry.summary.is_none() && entry.image.is_none();
+        is_label || words::after("subscribe", &words::plain(title)).is_some()
+    };
+    entries.retain(|entry| is_dated(entry) || !is_stray(entry));
 }
 
 /// Whether records of any number are called news.
@@ -188,7 +225,13 @@ pub(super) fn are_known(entries: &[RawEntry], known: &HashSet<String>) -> bool {
 /// Whether enough records have a date, or what looks like one in a language that we do not read. When something was changed last,
 /// services say too.
 fn is_dated(cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
-    let is_dated = |entry: &&RawEntry| entry.published.is_some() || entry.event.is_some();
+    // What goes on for months is a project, a course or an exhibition.
+    let is_short = |event: &Event| {
+        let days = event.end.and_then(|end| Some(end.instant()?.duration_since(event.begin.instant()?)));
+        days.is_none_or(|days| days <= EVENT_MAX)
+    };
+    let is_dated =
+        |entry: &&RawEntry| entry.published.is_some() || entry.event.as_ref().is_some_and(is_short);
     let dated = entries.iter().filter(is_dated).count();
     // Where each record says more than a title, it may be the newest only that have their date.
     let is_newest_dated = || is_rich && entries.first().is_some_and(|first| is_dated(&first));

@@ -83,7 +83,8 @@ impl Page {
         known: &HashSet<String>,
     ) -> ListingResult<'a> {
         let cards = headings::under_news(self, cards::cards(listing));
-        let entries = cards::entries(self, &cards, rules);
+        let mut entries = cards::entries(self, &cards, rules);
+        evidence::without_strays(&mut entries);
         let is_known = evidence::are_known(&entries, known);
         let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside())
             .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);

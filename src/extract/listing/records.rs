@@ -10,6 +10,7 @@ use super::links::{Anchor, is_call, is_file_label, is_file_path};
 use crate::extract::elements::is_heading;
 use crate::extract::page::text_of;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, is_date_only};
+use crate::extract::words;
 use crate::model::source::DateOrder;
 
 /// Number of elements around a link among which its record is looked for.
@@ -47,7 +48,7 @@ pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
         // A topic or an author stands in many records, a story in its own.
         let is_shared = homes[anchor.key.as_str()].len() > 1
             && others().any(|other| rank(other) >= rank(anchor) && homes[other.key.as_str()].len() == 1);
-        is_second || is_shared
+        is_second || is_shared || others().any(|other| is_call_to(anchor, other))
     };
     let kept: Vec<bool> = anchors
         .iter()
@@ -55,6 +56,19 @@ pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
         .map(|(anchor, record)| record.is_none_or(|record| !is_beside(anchor, record)))
         .collect();
     anchors.into_iter().zip(kept).filter_map(|(anchor, is_kept)| is_kept.then_some(anchor)).collect()
+}
+
+/// Whether a link beside another one of its record only calls to read that: "Leer más sobre TITLE", or the same page with a query.
+fn is_call_to(anchor: &Anchor, main: &Anchor) -> bool {
+    let is_told = is_call(&main.text) || main.text.is_empty();
+    let (text, title) = (words::plain(&anchor.text), words::plain(&main.text));
+    let calls = ["call", "goes_on"].iter().filter_map(|kind| words::after(kind, &text));
+    let is_about = !title.is_empty() && text != title && calls.into_iter().any(|rest| rest.contains(&title));
+    let is_same_page = main.key.split('?').next() == anchor.key.split('?').next()
+        && anchor.key.contains('?')
+        && !main.key.contains('?')
+        && (is_call(&anchor.text) || text.contains(&title));
+    !is_told && (is_about || is_same_page)
 }
 
 /// The record of a link, if it has other links too.

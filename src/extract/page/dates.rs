@@ -173,6 +173,7 @@ impl<'a> VisibleDates<'a> {
             own_texts(element)
                 .find_map(|text| line_from_today(&text, self.rules.now.filter(|_| self.is_card)?))
         });
+        let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
         if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
             return;

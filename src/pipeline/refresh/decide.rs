@@ -330,6 +330,7 @@ mod tests {
                 summary: String::new(),
                 url: None,
                 date: None,
+                event: None,
             };
             ((*key).to_owned(), known)
         });
