@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: every parser of what comes from outside. The tests run it over `fuzz/corpus` too.
+//! What each fuzz target does with its bytes: every parser of what comes from outside. The tests run it over `fuzz/seeds` too.
 
 use std::sync::{Arc, LazyLock};
 

@@ -585,4 +585,37 @@ mod tests {
         assert!(!is_reused(&raw("No school after heavy snow", "2022-10-01"), &known), "of the same day");
         assert!(!is_reused(&raw("Closed", "2022-10-05"), &known), "a word says too little");
     }
+
+    #[test]
+    fn issues_counted_in_words_and_events_of_other_days_are_others() {
+        let raw = |title: &str, day: &str| RawEntry {
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            published: format!("{day}T00:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        for (title, next) in [
+            ("Compte rendu, première partie", "Compte rendu, deuxième partie"),
+            ("Sesión del consejo: primera", "Sesión del consejo: segunda"),
+            ("Council session one", "Council session two"),
+            ("Erste Sitzung des Rates", "Zweite Sitzung des Rates"),
+        ] {
+            let known = StoredSummary::of(&raw(title, "2022-10-01"), "");
+            assert!(is_reused(&raw(next, "2022-10-08"), &known), "{next}");
+        }
+        let known = StoredSummary::of(&raw("Un nouveau parc", "2022-10-01"), "");
+        assert!(!is_reused(&raw("Nouveau parc", "2022-10-01"), &known), "an article is no number");
+        let play = |day: &str| RawEntry {
+            event: Some(crate::model::event::Event { begin: day.parse().unwrap(), end: None, place: None }),
+            ..raw("A play of two", "2022-10-01")
+        };
+        let known = StoredSummary::of(&play("2022-10-20T18:00:00Z"), "");
+        assert!(
+            is_reused(&play("2022-10-27T18:00:00Z"), &known)
+                && !is_known(&play("2022-10-27T18:00:00Z"), &known)
+        );
+        assert!(!is_reused(&play("2022-10-20T19:00:00Z"), &known), "an hour later is an edit");
+        let own = Identity::Address("x.org/play".into());
+        let further = |day: &str| further_identities(&play(day), &own);
+        assert_ne!(further("2022-10-20T18:00:00Z")[3], further("2022-10-27T18:00:00Z")[3]);
+    }
 }

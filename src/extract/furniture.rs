@@ -15,7 +15,7 @@ use super::page::selector;
 use super::words;
 use crate::extract::elements::ESCAPED_STARTS;
 use crate::model::address::{canonical_key, without_index};
-use crate::support::text::{attribute_of, bound_markup, fold, named_reference, one_line};
+use crate::support::text::{attribute_of, bound_markup, fold, named_reference, one_line, reference_name};
 
 /// Maximum length of a line that links back, in characters without the title.
 const BACK_LINE_CHARS_MAX: usize = 160;
@@ -82,7 +82,7 @@ fn without_sign_at_end(html: &str) -> Option<String> {
 /// Undoes the escaping of a title that still has references of signs after it was unescaped once: `L&amp;#8217;été`.
 pub(super) fn title_escaped_twice(html: &str) -> Option<String> {
     let is_reference = |at: usize| {
-        let name = html[at + "&amp;".len()..].split_once(';').map_or("", |(name, _)| name);
+        let name = reference_name(&html[at + "&amp;".len()..]).unwrap_or_default();
         let is_basic = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
         name.len() < REFERENCE_BYTES_MAX
             && (name
@@ -323,6 +323,14 @@ mod tests {
         };
         let kept = without_furniture(html, &known);
         text_of(kept.as_deref().unwrap_or(html))
+    }
+
+    #[test]
+    fn a_sign_at_the_end_is_left_out() {
+        for text in ["News of the town. (+)", "<p>News of the town. (+)</p>", "News of the town. [+] "] {
+            assert_eq!(plain(text, "T"), "News of the town.", "{text}");
+        }
+        assert_eq!(plain("C (+) and D", "T"), "C (+) and D");
     }
 
     #[test]

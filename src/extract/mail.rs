@@ -799,4 +799,21 @@ mod tests {
         }
         assert!(head.is_from(&[]));
     }
+
+    #[test]
+    fn numbers_and_identifiers_of_a_recipient_are_taken_out_of_links() {
+        for href in [
+            "https://x.example/r/Abc/m/18833",
+            "https://x.example/news?subid=18833",
+            "https://x.example/link/6f1c2b3a-0000-4000-8000-000000000001/6f1c2b3a-0000-4000-8000-000000000002/a",
+            "https://x.example/?mailpoet_router&endpoint=track&action=click&data=WyI5",
+        ] {
+            let leave = ["https://x.example/groups/unsubscribe/18833".to_owned()];
+            let body = format!("<p>The council met, and <a href='{href}'>decided much</a>.</p>");
+            let (html, _) = cleaned(&body, &["me@in.example".to_owned()], &leave);
+            assert!(!html.contains("href") && html.contains("decided much"), "{html}");
+        }
+        let kept = "<p>Read <a href='https://x.example/news/2022/18834'>all of it</a>.</p>";
+        assert!(read(kept).0.contains("href"));
+    }
 }

@@ -42,7 +42,7 @@ use self::prose_date::DateRules;
 pub use self::sitemap::Sitemap;
 use crate::model::feed::{RawEntry, RawFeed};
 use crate::model::source::Select;
-use crate::support::text::named_reference;
+use crate::support::text::{named_reference, reference_name};
 
 /// A document as fetched or opened.
 #[derive(Debug, Clone, Copy)]
@@ -305,10 +305,8 @@ fn looks_like_page(text: &str) -> bool {
 /// but is not one.
 fn looks_like_html(text: &str) -> bool {
     let has_reference = text.match_indices('&').any(|(at, _)| {
-        let name = text[at + 1..].split(';').next().unwrap_or("");
-        name.len() < 32
-            && name.len() + at + 1 < text.len()
-            && (name.starts_with('#') || named_reference(name).is_some())
+        reference_name(&text[at + 1..])
+            .is_some_and(|name| name.starts_with('#') || named_reference(name).is_some())
     });
     let mut tags = text.match_indices('<').map(|(at, _)| {
         let name = text[at + 1..].trim_start_matches('/');

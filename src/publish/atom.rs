@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{ATOM, DocumentLocation, OutputFormat, event_values, xml_safe};
 use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
-use crate::support::text::escaped;
+use crate::support::text::{escaped, reference_name};
 use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 const FEED_HISTORY: &str = "http://purl.org/syndication/history/1.0";
@@ -72,8 +72,15 @@ pub fn render(
 /// Whether a document that an earlier version wrote is well-formed: with characters of XML only, and with no bare ampersand.
 pub fn is_sound(text: &str) -> bool {
     let is_reference = |(at, _): (usize, &str)| {
-        let name = text[at + 1..].split(';').next().unwrap_or_default();
-        matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") || name.starts_with('#')
+        let name = reference_name(&text[at + 1..]).unwrap_or_default();
+        let number = name.strip_prefix('#').and_then(|digits| match digits.strip_prefix('x') {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => digits.parse().ok(),
+        });
+        let is_character =
+            |c: char| xml_safe(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str;
+        matches!(name, "amp" | "lt" | "gt" | "quot" | "apos")
+            || number.and_then(char::from_u32).is_some_and(is_character)
     };
     xml_safe(text) == text
         && text.match_indices('&').all(is_reference)

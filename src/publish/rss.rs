@@ -10,6 +10,7 @@ use rss::{Category, Channel, Enclosure, Guid, Item, Source};
 use super::{DocumentLocation, OutputFormat, RSS, event_values, xml_safe};
 use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
+use crate::support::text::reference_name;
 use crate::view::{Catalog, event_of, with_line, with_paragraph};
 
 const MEDIA: &str = "http://search.yahoo.com/mrss/";
@@ -125,10 +126,9 @@ fn escape_ambiguous_title(title: &str) -> String {
         .match_indices('<')
         .any(|(at, _)| follows(at, |c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')));
     let is_reference = title.match_indices('&').any(|(at, _)| {
-        let name = title[at + 1..].split(';').next().unwrap_or_default();
-        !name.is_empty()
-            && name.len() < title.len() - at - 1
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
+        reference_name(&title[at + 1..]).is_some_and(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
+        })
     });
     if is_tag || is_reference { crate::support::text::escaped(title) } else { title.to_owned() }
 }

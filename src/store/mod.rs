@@ -54,7 +54,7 @@ pub enum StoreError {
     #[error("{FULL}")]
     Full,
     #[error(
-        "the database cannot be written to: the disk fails, or a limit of the system on the size of files is reached (ulimit -f); nothing that was stored is lost"
+        "the database cannot be written to: the disk is full or fails, or a limit of the system on the size of files is reached (ulimit -f); nothing that was stored is lost"
     )]
     Io,
     #[error(

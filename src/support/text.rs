@@ -97,21 +97,23 @@ fn spaces(text: &str) -> usize {
 const PIECE_BYTES: usize = 128;
 
 /// Removes characters that no XML document may contain (XML 1.0 section 2.2) or that terminals would obey: control characters except
-/// tab and line ends, U+FFFE and U+FFFF.
+/// tab and line ends, and noncharacters.
 pub fn printable(text: String) -> String {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
     // Most texts have none of the bytes that such characters start with. Whole pieces are scanned without branches, so that the
     // loop can be vectorised.
-    let may_have =
-        |piece: &[u8]| piece.iter().fold(false, |seen, byte| seen | is_control(*byte) | (*byte == 0xEF));
+    let may_have = |piece: &[u8]| {
+        piece.iter().fold(false, |seen, byte| seen | is_control(*byte) | (*byte == 0xEF) | (*byte >= 0xF0))
+    };
     let bytes = text.as_bytes();
     let has_c1 =
         || memchr::memchr_iter(0xC2, bytes).any(|at| bytes.get(at + 1).is_some_and(|byte| *byte < 0xA0));
     if !bytes.chunks(PIECE_BYTES).any(may_have) && !has_c1() {
         return text;
     }
+    let is_noncharacter = |c: char| c as u32 & 0xFFFE == 0xFFFE || matches!(c, '\u{FDD0}'..='\u{FDEF}');
     let is_kept = |c: &char| {
-        !matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{80}'..='\u{9F}') && !u8::try_from(*c).is_ok_and(is_control)
+        !is_noncharacter(*c) && !matches!(c, '\u{80}'..='\u{9F}') && !u8::try_from(*c).is_ok_and(is_control)
     };
     text.chars().filter(is_kept).collect()
 }
@@ -387,6 +389,15 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
 }
 
+/// No name of a reference is longer, in bytes.
+const REFERENCE_BYTES_MAX: usize = 32;
+
+/// The name of a reference, of which the ampersand was read: "eacute" of "eacute;". `None` if it does not end soon.
+pub fn reference_name(after: &str) -> Option<&str> {
+    let end = after.bytes().take(REFERENCE_BYTES_MAX).position(|byte| byte == b';')?;
+    Some(&after[..end])
+}
+
 /// The bytes of a percent-encoded text (RFC 3986 section 2.1), each with its spelling: itself or its escape. A percent sign that
 /// does not begin an escape stands for itself.
 pub fn unescaped(text: &str) -> impl Iterator<Item = (u8, &[u8])> {
@@ -460,7 +471,10 @@ pub fn direction(language: &str) -> &'static str {
 pub fn is_language_tag(text: &str) -> bool {
     let is_part =
         |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    text.split('-').enumerate().all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
+    // A letter alone begins an extension, and something has to follow it.
+    let ends_well = text.rsplit('-').next().is_none_or(|last| last.len() > 1);
+    let mut parts = text.split('-').enumerate();
+    ends_well && parts.all(|(at, part)| is_part(part) && (at > 0 || (2..=3).contains(&part.len())))
 }
 
 /// The raw value of an attribute in a tag, quoted or not.

@@ -48,7 +48,7 @@ const EVENTS: &str = "BEGIN:VCALENDAR\nVERSION:2.0\n";
 const BOUNCE: &str = "From: a@b.org\nTo: news@example.org\nSubject: Undelivered Mail\n";
 
 /// What feeds hold.
-const FEEDS: [Shape; 24] = [
+const FEEDS: [Shape; 25] = [
     Shape(FEED, ITEM, "<!--", ITEM_END),
     Shape(FEED, ITEM, "<?x ", ITEM_END),
     Shape(FEED, ITEM, "<![CDATA[", ITEM_END),
@@ -77,11 +77,17 @@ const FEEDS: [Shape; 24] = [
     Shape(FEED, TEXT, "<img data-src=x ", "> ]]></description></item></channel></rss>"),
     Shape(FEED, TEXT, "<noscript><img src=\"https://x.org/#.png\"></noscript>", TEXT_END),
     Shape(FEED, "<rss version=\"2.0\"><channel><item><title>T</title><description>", "&#xD800;&#", ""),
+    Shape(
+        FEED,
+        "<rss version=\"2.0\"><channel><item><link>https://x.org/a</link><title>",
+        "&amp;",
+        "</title></item></channel></rss>",
+    ),
     Shape(JSON, "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":", "[", ""),
 ];
 
 /// What pages hold, and sitemaps.
-const PAGES: [Shape; 18] = [
+const PAGES: [Shape; 20] = [
     Shape(PAGE, "<html><body>", "<!--", ""),
     Shape(PAGE, "<html><body>", "&", ""),
     Shape(PAGE, "<html><body>", "<script>", ""),
@@ -92,6 +98,13 @@ const PAGES: [Shape; 18] = [
     Shape(PAGE, "<html><body>", "<table><tr><td>", ""),
     Shape(LISTING, "<html><body>", "<ul><li>", ""),
     Shape(LISTING, "<html><body>", "<p>1 March 2026 <a href=\"/x\">a title here</a></p>", ""),
+    Shape(
+        PAGE,
+        "<html><body><ul><li><a href=/n/1>Story of many days</a>",
+        "<time datetime=\"2022-10-19\">19 October 2022</time>",
+        "</ul>",
+    ),
+    Shape(ARTICLE, "<html><body><article><h1>A</h1><p>", "<time datetime=\"2022-10-19\">x</time>", ""),
     Shape(PAGE, "<html><body><script type=\"application/ld+json\">", "[", "</script>"),
     Shape(LONG_ARTICLE, "<html><body><h1>A</h1><p>", "&", ""),
     Shape(ARTICLE, "<html><body><h1>A</h1><p>", "«", ""),

@@ -231,10 +231,12 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// The texts of the record that stand beside its links, without the signs around them: "17 décembre : ".
+    /// The texts that stand beside its links, without the signs around them: "17 décembre : ".
     fn own_texts(&self) -> impl Iterator<Item = String> {
-        let texts =
-            self.record.children().filter_map(|child| child.value().as_text().map(|text| text.to_string()));
+        let lines = self.anchors.iter().filter_map(|(anchor, _)| anchor.parent());
+        let texts = lines
+            .flat_map(|line| line.children())
+            .filter_map(|child| Some(child.value().as_text()?.to_string()));
         texts
             .map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
             .filter(|text| !text.is_empty())

@@ -909,4 +909,72 @@ mod tests {
         };
         assert_eq!((count("Vos démarches"), count("Actualités")), (0, 4));
     }
+
+    #[test]
+    fn what_stands_beside_the_entries_of_a_dated_list_is_none_of_them() {
+        let item = |n: u8, more: &str| {
+            format!(
+                "<div class=item><h3><a href=/n{n}>A piece of news, number {n}</a></h3><span>{n} October 2022</span>{more}</div>"
+            )
+        };
+        let items = |more: &dyn Fn(u8) -> String| (1..=4).map(|n| item(n, &more(n))).collect::<String>();
+        for more in [
+            &|n: u8| {
+                format!("<a href='/n{n}?from=list'>Leer más sobre A piece of news, number {n}</a>") as String
+            },
+            &|n: u8| format!("<a href='/n{n}?redirect=%2F'>Read More About A piece of news, number {n}</a>"),
+            &|n: u8| format!("<a href='/n{n}?from=list'>Read more</a>"),
+        ] as [&dyn Fn(u8) -> String; 3]
+        {
+            let found = titles_and_days(&items(more));
+            assert_eq!(found.len(), 4, "{found:?}");
+            assert_eq!(found[0], ("A piece of news, number 1".to_owned(), "2022-10-01".to_owned()));
+        }
+        let row = |n: u8| {
+            format!(
+                "<tr><td>{n} October 2022</td><td><a href=/d/{n}.pdf>The minutes of meeting {n}</a></td></tr>"
+            )
+        };
+        let rows: String = (1..=5).map(row).collect();
+        let menu = "<table><tr><td><a href=/index.htm>Home</a></td><td><a href=/school.htm>School</a></td></tr></table>";
+        assert_eq!(titles_and_days(&format!("{menu}<table>{rows}</table>")).len(), 5);
+        let offer = "<div class=item><h3><a href=/letter>Subscribe to our letter of the week</a></h3></div>";
+        assert_eq!(titles_and_days(&format!("{}{offer}", items(&|_| String::new()))).len(), 4);
+        let notice = "<div role=dialog><h3>Cookies</h3><ul><li><a href=/c#a>Google Analytics and others</a> 4 October 2022</li><li><a href=/c#b>Videos of YouTube</a> 4 October 2022</li></ul></div>";
+        assert_eq!(titles_and_days(&format!("<main>{notice}<p>Welcome</p></main>")).len(), 0);
+        let project = |n: u8| {
+            format!(
+                "<div class=card><h3><a href=/p/{n}>Gardens of the centre, {n}</a></h3><p>01/01/2021 – 31/12/2022</p></div>"
+            )
+        };
+        let projects: String = (1..=3).map(project).collect();
+        let url = url::Url::parse("https://x.org/projects").unwrap();
+        let page = Page::parse(&format!("<h1>Our projects</h1>{projects}"), Some(&url));
+        assert!(
+            page.detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries.is_empty()
+        );
+    }
+
+    #[test]
+    fn a_date_beside_the_link_of_a_line_has_the_year_of_its_heading_and_an_exact_one_is_better_than_an_age() {
+        let line = |n: u8, month: &str| {
+            format!("<li>{n} {month} : <a href=/n{month}{n}>A piece of news, {month} {n}</a></li>")
+        };
+        let body = format!(
+            "<h2>2021</h2><ul>{}{}</ul><h2>2020</h2><ul>{}</ul>",
+            line(17, "décembre"),
+            line(3, "mai"),
+            line(9, "avril")
+        );
+        let days: Vec<String> = titles_and_days(&body).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2021-12-17", "2021-05-03", "2020-04-09"]);
+        let card = |n: u8| {
+            format!(
+                "<div class=c><h3><a href=/n{n}>A piece of news, number {n}</a></h3><span title='{n} October 2022'>2 weeks ago</span></div>"
+            )
+        };
+        let days: Vec<String> =
+            titles_and_days(&(1..=3).map(card).collect::<String>()).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03"]);
+    }
 }

@@ -16,6 +16,10 @@ use crate::model::event::{Event, EventTime};
 pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
 /// Maximum length of a text that says what a date in it is, in characters.
 const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
+/// So many elements of a card or an article are looked at.
+const ELEMENTS_MAX: usize = 5_000;
+/// So many elements around one may be beside it.
+const BESIDE_MAX: usize = 100;
 /// How much of the text before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
 /// A date with a time further ahead than this is that of an event; a wrong clock does not explain it.
@@ -72,7 +76,8 @@ impl<'a> VisibleDates<'a> {
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
         for part in parts {
-            part.descendants().filter_map(ElementRef::wrap).for_each(|element| dates.read(element, part));
+            let elements = part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX);
+            elements.for_each(|element| dates.read(element, part));
         }
         dates
     }
@@ -98,7 +103,7 @@ impl<'a> VisibleDates<'a> {
         is_agenda: bool,
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
-        own.for_each(|element| dates.read(element, article));
+        own.take(ELEMENTS_MAX).for_each(|element| dates.read(element, article));
         dates
     }
 
@@ -346,13 +351,18 @@ fn event_at(element: ElementRef, at: Timestamp) -> Event {
 fn text_before(element: ElementRef) -> String {
     const INLINE: [&str; 10] = ["span", "strong", "b", "em", "i", "small", "label", "dt", "time", "abbr"];
     let mut pieces: Vec<String> = Vec::new();
+    let mut bytes = 0;
     for node in element.prev_siblings() {
+        if bytes > BEFORE_CHARS_MAX * 4 || pieces.len() > BEFORE_CHARS_MAX {
+            break;
+        }
         match (node.value().as_text(), ElementRef::wrap(node)) {
             (Some(text), _) => pieces.push(text.to_string()),
             (None, Some(before)) if INLINE.contains(&before.value().name()) => pieces.push(text_of(before)),
             (None, Some(_)) => break,
             (None, None) => {}
         }
+        bytes += pieces.last().map_or(0, String::len);
     }
     pieces.reverse();
     let line = crate::support::text::one_line(&pieces.join(" "));
@@ -423,7 +433,7 @@ fn is_update_beside_publication(element: ElementRef) -> bool {
             .ancestors()
             .take(2)
             .filter_map(ElementRef::wrap)
-            .flat_map(|around| around.descendants().filter_map(ElementRef::wrap))
+            .flat_map(|around| around.descendants().filter_map(ElementRef::wrap).take(BESIDE_MAX))
             .any(is_other_publication)
 }
 

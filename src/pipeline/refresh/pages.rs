@@ -1,6 +1,6 @@
 //! Fetches pages of a listing and of its items: robots.txt first, respecting its pace, within a budget.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +49,8 @@ pub(super) struct PageBudget {
     left: Duration,
     /// Pages of this host are shown by the renderer.
     rendered_host: Option<String>,
+    /// Sites whose robots.txt could not be had, and why.
+    unreachable: HashMap<String, FetchError>,
 }
 
 impl PageBudget {
@@ -62,6 +64,7 @@ impl PageBudget {
             delay_seconds: None,
             left: deadline * DEADLINES_MAX,
             rendered_host: host.map(str::to_owned),
+            unreachable: HashMap::new(),
         }
     }
 
@@ -93,7 +96,7 @@ impl Refresher {
         if budget.left.is_zero() {
             return Err(ReadError::OutOfTime { host: host() });
         }
-        let robots = self.robots(url, now).await?;
+        let robots = self.robots_within(url, budget, now).await?;
         self.check_robots(&robots, url, budget)?;
         if let Some(seconds) = robots.crawl_delay_seconds {
             if budget.pages > 0 {
@@ -112,6 +115,28 @@ impl Refresher {
             return Ok(FetchOutcome::Document(Box::new(renderer.render(url, now).await?)));
         }
         Ok(self.client.get_within(url, validators, Accept::Page, now, &mut budget.left).await?)
+    }
+
+    /// The rules of a site, within the time of the source. A site that did not tell them is not asked again.
+    async fn robots_within(
+        &self,
+        url: &Url,
+        budget: &mut PageBudget,
+        now: Timestamp,
+    ) -> Result<Robots, ReadError> {
+        let origin = url.origin().ascii_serialization();
+        if let Some(error) = budget.unreachable.get(&origin) {
+            return Err(error.clone().into());
+        }
+        let started = Instant::now();
+        let asked = tokio::time::timeout(budget.left, self.robots(url, now)).await;
+        budget.left = budget.left.saturating_sub(started.elapsed());
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let robots = asked.map_err(|_| ReadError::OutOfTime { host: host() })?;
+        if let Err(ReadError::Fetch(error)) = &robots {
+            budget.unreachable.insert(origin, error.clone());
+        }
+        robots
     }
 
     /// Waits until a Crawl-delay has passed since the last page of an origin, whichever process asked for it. `now` was the time when

@@ -25,7 +25,7 @@ use crate::web::state::{AppState, failed};
 const SIGN_UPS_PER_NETWORK: u32 = 10;
 const SIGN_UPS_PER_DOMAIN: u32 = 100;
 /// Sign-ups per day of all spellings of one mailbox.
-const SIGN_UPS_PER_MAILBOX: u32 = 6;
+const SIGN_UPS_PER_MAILBOX: u32 = 3;
 /// At this multiple of a busy hour's sign-ups, other people's mailboxes are under attack.
 const BRAKE: u32 = 10;
 /// Minimum time before the second step, which slows down mail bombing.
