@@ -356,6 +356,22 @@ pub(super) fn month_of_heading(text: &str) -> Option<(i16, i8)> {
         .then_some((year, month))
 }
 
+/// Whether a text names a day that can be read, whatever it says of it.
+pub(super) fn names_a_day(text: &str) -> bool {
+    let folded = folded(text);
+    !mentions(&folded, &tokens(&folded), DateOrder::Dmy, true).is_empty()
+}
+
+/// Month and day of a text that consists of their figures: "24/11", "24.11.".
+pub(super) fn day_in_figures(text: &str, order: DateOrder) -> Option<(i8, i8)> {
+    let (first, second) = text.trim().trim_end_matches('.').split_once(['/', '.'])?;
+    let figure = |part: &str| part.parse::<i8>().ok().filter(|_| (1..=2).contains(&part.len()));
+    let (first, second) = (figure(first)?, figure(second)?);
+    let (day, month) = if order == DateOrder::Mdy { (second, first) } else { (first, second) };
+    // In a leap year, all days are valid.
+    Date::new(2000, month, day).ok().map(|date| (date.month(), date.day()))
+}
+
 /// A day of a month that is named elsewhere, and whether something says that it is one: "18/12", "jeudi 18"; not "18".
 pub(super) fn day_of_month(text: &str, (year, month): (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
     let folded = folded(text);

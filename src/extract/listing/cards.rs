@@ -15,8 +15,8 @@ use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
 use crate::extract::prose_date::{
-    DateContext, DateRules, StatedDates, day_of_month, day_without_year, is_date_only, is_relative_only,
-    midnight, month_of_heading, year_of_heading,
+    DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
+    is_relative_only, midnight, month_of_heading, year_of_heading,
 };
 use crate::model::feed::{Link, RawEntry, RawText};
 use crate::model::source::DateOrder;
@@ -329,6 +329,17 @@ impl<'a> Card<'a> {
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
 
+/// Completes days in figures, which only the heading of a year above them makes days: "2025" above "24/11".
+fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], order: DateOrder) {
+    for (entry, card) in entries.iter_mut().zip(cards).filter(|(entry, _)| entry.published.is_none()) {
+        let day = card.own_texts().find_map(|text| day_in_figures(&text, order));
+        let year = day.and_then(|_| card.said_above(year_of_heading));
+        let date = year.zip(day).and_then(|(year, (month, day))| Date::new(year, month, day).ok());
+        entry.published = date.and_then(midnight);
+        entry.notes.extend(date.map(|_| "the year of its date comes from the heading above it".to_owned()));
+    }
+}
+
 /// Completes days without a year: with a year given nearby, or, in a sorted list, with the year that fits between the
 /// surrounding dates.
 fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>) {
@@ -407,6 +418,7 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
     let undated: Vec<bool> = entries.iter().map(|entry| entry.published.is_none()).collect();
     let is_event = |card: &Card| is_agenda || is_among_events(card.record);
     give_months(entries, cards, rules.order);
+    give_years_above(entries, cards, rules.order);
     give_years(entries, cards, rules.now);
     give_dates_beside(entries, cards, rules);
     let latest = rules.now.map(|now| now + AHEAD);

@@ -968,13 +968,21 @@ mod tests {
         );
         let days: Vec<String> = titles_and_days(&body).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2021-12-17", "2021-05-03", "2020-04-09"]);
-        let card = |n: u8| {
-            format!(
-                "<div class=c><h3><a href=/n{n}>A piece of news, number {n}</a></h3><span title='{n} October 2022'>2 weeks ago</span></div>"
-            )
-        };
-        let days: Vec<String> =
-            titles_and_days(&(1..=3).map(card).collect::<String>()).into_iter().map(|(_, day)| day).collect();
-        assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03"]);
+        let figures =
+            body.replace(" décembre :", "/12 :").replace(" mai :", "/05 :").replace(" avril :", "/04 :");
+        let days: Vec<String> = titles_and_days(&figures).into_iter().map(|(_, day)| day).collect();
+        assert_eq!(days, ["2021-12-17", "2021-05-03", "2020-04-09"]);
+        for age in [
+            "<span title='{n} October 2022'>2 weeks ago</span>",
+            "<div class=date><span title='{n} October 2022'>2 weeks ago</span></div>",
+        ] {
+            let card = |n: u8| {
+                let age = age.replace("{n}", &n.to_string());
+                format!("<div class=c><h3><a href=/n{n}>A piece of news, number {n}</a></h3>{age}</div>")
+            };
+            let found = titles_and_days(&(1..=3).map(card).collect::<String>());
+            let days: Vec<&str> = found.iter().map(|(_, day)| day.as_str()).collect();
+            assert_eq!(days, ["2022-10-01", "2022-10-02", "2022-10-03"], "{age}");
+        }
     }
 }

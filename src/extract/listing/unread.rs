@@ -8,6 +8,7 @@ use super::cards::Card;
 use crate::extract::calendar::{TextToken, folded, tokens};
 use crate::extract::elements::is_heading;
 use crate::extract::page::text_of;
+use crate::extract::prose_date::names_a_day;
 
 /// A date is shorter, in characters.
 const CHARS_MAX: usize = 24;
@@ -61,7 +62,9 @@ fn short_texts(card: &Card) -> Vec<String> {
     let beside = beside.filter_map(|node| {
         node.value().as_text().map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
     });
-    let mut texts: Vec<String> = beside.chain(inner).filter(|text| is_short(text)).collect();
+    // A day that can be read, and is no date of the record, is none that cannot be read.
+    let mut texts: Vec<String> =
+        beside.chain(inner).filter(|text| is_short(text) && !names_a_day(text)).collect();
     texts.dedup();
     texts
 }

@@ -18,6 +18,8 @@ pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
 const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
 /// So many elements of a card or an article are looked at.
 const ELEMENTS_MAX: usize = 5_000;
+/// So many elements within one that is there for a date may have it in an attribute.
+const WITHIN_MAX: usize = 6;
 /// So many elements around one may be beside it.
 const BESIDE_MAX: usize = 100;
 /// How much of the text before a date may say what it is, in characters.
@@ -210,7 +212,9 @@ impl<'a> VisibleDates<'a> {
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
     fn read_field(&mut self, element: ElementRef<'a>, rank: Rank, told: StatedDates) {
-        let Some(at) = self.exact_date(element).or(told.published.and_then(midnight)) else {
+        let inner = || element.descendants().skip(1).filter_map(ElementRef::wrap).take(WITHIN_MAX);
+        let exact = self.exact_date(element).or_else(|| inner().find_map(|inner| self.exact_date(inner)));
+        let Some(at) = exact.or(told.published.and_then(midnight)) else {
             return self.note_event(Rank::Said, told.event);
         };
         if is_event_end(element) {
