@@ -102,12 +102,26 @@ impl Publisher<'_> {
         let written = self.mend_archives(store)? + self.archive_feeds(store)?;
         let mut published = Published { written, ..Published::default() };
         let coming = self.coming(store)?;
+        self.restore_missing(store)?;
         published.written += self.render_behind(store, &coming)?;
         published.written += self.render_fixed()?;
         published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
             .unwrap_or(0)
             .min(self.catalog.channel.entries_max);
         Ok(published)
+    }
+
+    /// Marks feeds and pages that are not there any more, or that something else stands in place of, as out of date.
+    fn restore_missing(&self, store: &Store) -> anyhow::Result<()> {
+        let is_missing = |path: &String| {
+            !matches!(public_folder::open(self.folder, path), Ok(public_folder::Found::File(..)))
+        };
+        let missing: Vec<String> =
+            self.publications.iter().flat_map(publication_files).filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Ok(store.write(|w| missing.iter().try_for_each(|path| w.publishing().put_behind(path)))?)
     }
 
     /// Marks publications that are new, or whose contents are defined differently, as out of date entirely.
@@ -269,8 +283,9 @@ impl Publisher<'_> {
                 self.check_not_stopped()?;
                 let path = format!("{}{}", publication.path, archive_name(number));
                 // What is not there, or cannot be read, is the business of whoever took it away.
-                let text = std::fs::read_to_string(self.folder.join(&path)).unwrap_or_default();
-                if !text.is_empty() && !atom::is_sound(&text) {
+                let bytes = public_folder::read_at(self.folder, &path).unwrap_or_default();
+                let is_sound = || std::str::from_utf8(&bytes).is_ok_and(atom::is_sound);
+                if !bytes.is_empty() && !is_sound() {
                     written += usize::from(self.write_archive(store, publication, number)?);
                 }
             }

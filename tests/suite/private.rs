@@ -114,6 +114,21 @@ fn publishing_follows_no_link() {
 }
 
 #[test]
+fn what_is_taken_away_or_replaced_is_published_again() {
+    let (_server, app) = source();
+    app.ok(&["run"]);
+    let before = app.read("public/atom.xml");
+    app.write("victim", "mine");
+    std::fs::remove_file(app.path("public/atom.xml")).unwrap();
+    std::os::unix::fs::symlink("../victim", app.path("public/atom.xml")).unwrap();
+    std::fs::remove_file(app.path("public/rss.xml")).unwrap();
+    assert!(app.ok(&["publish"]).contains("2 files written"));
+    assert_eq!((app.read("public/atom.xml"), app.read("victim")), (before, "mine".to_owned()));
+    assert!(!std::fs::symlink_metadata(app.path("public/atom.xml")).unwrap().is_symlink());
+    assert!(app.ok(&["publish"]).contains("0 files written"));
+}
+
+#[test]
 fn the_published_folder_itself_may_be_a_link() {
     let (_server, app) = source();
     std::fs::create_dir(app.path("www")).unwrap();

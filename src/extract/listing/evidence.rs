@@ -50,6 +50,8 @@ pub(super) enum ListingDoubt {
     Gone,
     Few,
     Undated,
+    /// The page is an article, and names others.
+    BesideArticle,
 }
 
 impl ListingDoubt {
@@ -58,6 +60,7 @@ impl ListingDoubt {
         match self {
             ListingDoubt::Gone => "what a site suggests in place of a page that it does not have",
             ListingDoubt::Few => "too few, or a menu",
+            ListingDoubt::BesideArticle => "what an article has beside it",
             ListingDoubt::Undated => "undated, and nothing on the page calls them news",
         }
     }
@@ -73,6 +76,9 @@ pub(super) fn doubt(
 ) -> Option<ListingDoubt> {
     if is_gone(page) {
         return Some(ListingDoubt::Gone);
+    }
+    if is_article_page(page, cards) {
+        return Some(ListingDoubt::BesideArticle);
     }
     if entries.len() < RECORDS_MIN || is_aside {
         let is_full = |card: &Card| {
@@ -92,6 +98,37 @@ pub(super) fn doubt(
     }
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
     (!is_listing).then_some(ListingDoubt::Undated)
+}
+
+/// An article of its own has at least so much text, in characters, in so many paragraphs; a title of one has so many words.
+const ARTICLE_CHARS_MIN: usize = 300;
+const ARTICLE_PARAGRAPHS_MIN: usize = 2;
+const ARTICLE_TITLE_WORDS_MIN: usize = 3;
+
+/// Whether a page is an article, by its title and by one with a long text that is no record: what else it links to is beside it.
+fn is_article_page(page: &Page, cards: &[Card]) -> bool {
+    let first =
+        |css: &str| page.html().select(&selector(css)).next().map(|found| words::plain(&text_of(found)));
+    let (title, heading) = (first("title").unwrap_or_default(), first("h1").unwrap_or_default());
+    if words::count(&heading) < ARTICLE_TITLE_WORDS_MIN
+        || !title.starts_with(&heading)
+        || is_page_of_news(page)
+    {
+        return false;
+    }
+    let has_record = |article: ElementRef| {
+        cards.iter().any(|card| {
+            card.record.id() == article.id()
+                || card.record.ancestors().any(|around| around.id() == article.id())
+        })
+    };
+    let paragraphs = selector("p");
+    let is_long = |article: ElementRef| {
+        let texts = article.select(&paragraphs).map(text_of).map(|text| text.chars().count());
+        let texts: Vec<usize> = texts.filter(|chars| *chars > 0).collect();
+        texts.len() >= ARTICLE_PARAGRAPHS_MIN && texts.iter().sum::<usize>() >= ARTICLE_CHARS_MIN
+    };
+    page.html().select(&selector("article")).any(|article| !has_record(article) && is_long(article))
 }
 
 /// Whether a record is in a dialog, as notices of cookies are.
@@ -505,5 +542,23 @@ mod tests {
             assert_eq!(titles("/actualites", &page("4 October 2022")), ["The bridge opens again"], "{class}");
             assert_eq!(count("/actualites", &page("")), 0, "one without a date is no listing");
         }
+    }
+
+    #[test]
+    fn what_an_article_has_beside_it_is_no_listing() {
+        let text = "<p>The council adopted the budget after a long debate between its groups, and published all of it.</p>".repeat(4);
+        let card = "<div class=card><h3><a href=/s{n}>{t}</a></h3><time datetime=2022-10-0{n}>x</time></div>";
+        let related = cards(&card.replace("0{n}", "1{n}"));
+        let article = |title: &str, heading: &str| {
+            format!(
+                "<title>{title}</title><h1>{heading}</h1><article><time datetime=2022-10-04>x</time>{text}</article><section><h2>Related</h2>{related}</section>"
+            )
+        };
+        let heading = "The budget is adopted at last";
+        assert_eq!(count("/a", &article(&format!("{heading} | Town"), heading)), 0);
+        assert_eq!(count("/a", &article("Latest news of the town | Town", "Latest news of the town")), 3);
+        let teaser =
+            format!("<title>The town of many bridges</title><h1>The town of many bridges</h1>{related}");
+        assert_eq!(count("/a", &teaser), 3, "a listing without an article");
     }
 }
