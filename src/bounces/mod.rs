@@ -20,12 +20,13 @@ pub use self::inbound::{BounceKind, Failure, InboundKind, InboundMail, PersonalR
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
 use crate::model::refusal::OwnIdentity;
-use crate::support::text::hex;
+use crate::support::text::{hex, with_short_headers};
 
 /// Classifies a message. `recipients` are the addresses in the envelope, if known; what a report says of `ours` is about us.
 pub fn read(bytes: &[u8], recipients: &[String], ours: &OwnIdentity) -> InboundMail {
     let hash = || hex(&Sha256::digest(bytes)[..16]);
-    let Some(message) = MessageParser::default().parse(bytes) else {
+    let short = with_short_headers(bytes);
+    let Some(message) = MessageParser::default().parse(&*short) else {
         return InboundMail {
             what: InboundKind::Other("it is not a mail"),
             id: hash(),

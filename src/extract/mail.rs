@@ -15,7 +15,7 @@ use super::page::{selector, text_of};
 use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
 use crate::support::markup::parted;
-use crate::support::text::{bound_markup, escaped, fold, one_line};
+use crate::support::text::{bound_markup, escaped, fold, one_line, with_short_headers};
 
 /// Maximum length of the text of an unsubscribe link, in characters.
 const LINK_CHARS_MAX: usize = 80;
@@ -234,12 +234,14 @@ impl MailHead {
 
 /// Reads the head of a message.
 pub fn read_head(bytes: &[u8]) -> MailHead {
-    MessageParser::default().parse_headers(bytes).map(|message| head(&message)).unwrap_or_default()
+    let bytes = with_short_headers(bytes);
+    MessageParser::default().parse_headers(&*bytes).map(|message| head(&message)).unwrap_or_default()
 }
 
 /// Reads a message as an entry; `None` if it is not one.
 pub(super) fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
-    let message = MessageParser::default().parse(bytes)?;
+    let bytes = with_short_headers(bytes);
+    let message = MessageParser::default().parse(&*bytes)?;
     let head = head(&message);
     let subject = message.subject().map(one_line).filter(|subject| !subject.is_empty());
     let (html, link) = text(&message, &head.recipients);
@@ -606,7 +608,8 @@ impl std::fmt::Display for ConfirmationRequest {
 
 /// Reads a message as a request to confirm a subscription; `None` for any other.
 pub(super) fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
-    let message = MessageParser::default().parse(bytes)?;
+    let bytes = with_short_headers(bytes);
+    let message = MessageParser::default().parse(&*bytes)?;
     let subject = message.subject().map(one_line)?;
     if !has(&fold(&subject).replace('’', "'"), CONFIRMATIONS) {
         return None;

@@ -389,6 +389,26 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
 }
 
+/// A header of a mail is hardly ever longer, in bytes.
+const FOLDED_BYTES_MAX: usize = 16 * 1024;
+
+/// A mail whose headers, of whatever part, are not longer than any that somebody means: parsers compare each parameter of a header
+/// with all others. What is left out are lines that go on, beyond the first so many bytes.
+pub fn with_short_headers(mail: &[u8]) -> Cow<'_, [u8]> {
+    let lines = mail.split_inclusive(|byte| *byte == b'\n');
+    let kept = lines.scan(0, |length, line| {
+        let goes_on = matches!(line.first(), Some(b' ' | b'\t'));
+        *length = if goes_on { *length + line.len() } else { 0 };
+        Some((line, *length <= FOLDED_BYTES_MAX))
+    });
+    match kept.clone().all(|(_, is_kept)| is_kept) {
+        true => Cow::Borrowed(mail),
+        false => {
+            Cow::Owned(kept.filter(|(_, is_kept)| *is_kept).flat_map(|(line, _)| line).copied().collect())
+        }
+    }
+}
+
 /// No name of a reference is longer, in bytes.
 const REFERENCE_BYTES_MAX: usize = 32;
 
@@ -610,5 +630,19 @@ mod tests {
         let mut line = LineBuffer::default();
         [" one", "two ", " ", "", "th", "ree", "\n"].iter().for_each(|piece| line.push(piece));
         assert_eq!(line.text, "onetwo three");
+    }
+
+    #[test]
+    fn headers_that_go_on_without_end_are_cut_and_others_stay() {
+        let mail = b"Subject: a\r\n b\r\n\r\nText\r\n  indented\r\n";
+        assert!(matches!(with_short_headers(mail), Cow::Borrowed(_)));
+        let long =
+            [b"To: a@b.org\nX: a".as_slice(), &b";\n b=c".repeat(20_000), b"\nSubject: S\n\nText"].concat();
+        let short = with_short_headers(&long);
+        assert!(
+            short.len() < 20_000
+                && short.starts_with(b"To: a@b.org\nX: a;")
+                && short.ends_with(b"Subject: S\n\nText")
+        );
     }
 }

@@ -121,8 +121,9 @@ const PAGES: [Shape; 20] = [
 ];
 
 /// What calendars, mails and tables hold.
-const OTHERS: [Shape; 14] = [
+const OTHERS: [Shape; 15] = [
     Shape(CALENDAR, EVENTS, "BEGIN:VEVENT\n", ""),
+    Shape(MAIL, "From: a@b.org\nContent-Type: text/plain", ";\n a#=b", "\n\nText\n"),
     Shape(
         CALENDAR,
         EVENTS,
