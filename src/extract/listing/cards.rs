@@ -23,6 +23,8 @@ use crate::model::source::DateOrder;
 
 /// Maximum number of elements next to a link that may belong to its card.
 const NEIGHBOURS_MAX: usize = 5;
+/// So many links of a card may have its date beside them.
+const LINES_MAX: usize = 4;
 /// Minimum length of an excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
 
@@ -233,9 +235,9 @@ impl<'a> Card<'a> {
 
     /// The texts that stand beside its links, without the signs around them: "17 décembre : ".
     fn own_texts(&self) -> impl Iterator<Item = String> {
-        let lines = self.anchors.iter().filter_map(|(anchor, _)| anchor.parent());
+        let lines = self.anchors.iter().take(LINES_MAX).filter_map(|(anchor, _)| anchor.parent());
         let texts = lines
-            .flat_map(|line| line.children())
+            .flat_map(|line| line.children().take(NEIGHBOURS_MAX * 4))
             .filter_map(|child| Some(child.value().as_text()?.to_string()));
         texts
             .map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())

@@ -171,11 +171,13 @@ fn children_with<'a>(links: &[PlacedLink<'a>]) -> Option<Vec<(ElementRef<'a>, Ve
         return None;
     }
     let mut children: Vec<(ElementRef, Vec<PlacedLink>)> = Vec::new();
+    let mut places: HashMap<NodeId, usize> = HashMap::new();
     for (link, chain) in links.iter().zip(&chains) {
-        match children.iter_mut().find(|(child, _)| child.id() == chain[level].id()) {
-            Some((_, own)) => own.push(*link),
-            None => children.push((chain[level], vec![*link])),
-        }
+        let at = *places.entry(chain[level].id()).or_insert_with(|| {
+            children.push((chain[level], Vec::new()));
+            children.len() - 1
+        });
+        children[at].1.push(*link);
     }
     Some(children)
 }
