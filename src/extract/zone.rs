@@ -92,8 +92,8 @@ fn numeric_zone(text: &str) -> Option<i64> {
         Some((hours, minutes)) => (hours.parse().ok()?, minutes.get(..2).unwrap_or(minutes).parse().ok()?),
         None => match digits.len() {
             1 | 2 => (digits.parse().ok()?, 0),
-            3 => (digits[..1].parse().ok()?, digits[1..].parse().ok()?),
-            4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
+            3 => (digits.get(..1)?.parse().ok()?, digits.get(1..)?.parse().ok()?),
+            4 => (digits.get(..2)?.parse().ok()?, digits.get(2..)?.parse().ok()?),
             _ => return None,
         },
     };
