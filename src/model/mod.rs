@@ -23,4 +23,4 @@ pub mod subscriber;
 pub mod subscription;
 pub mod token;
 pub mod topic;
-mod valid;
+pub mod valid;

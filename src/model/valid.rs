@@ -51,7 +51,7 @@ fn link_address(address: String) -> Option<String> {
 }
 
 /// The address of a picture or a file.
-fn web_address(address: String) -> Option<String> {
+pub fn web_address(address: String) -> Option<String> {
     valid_address(address, &WEB_SCHEMES)
 }
 
@@ -87,8 +87,18 @@ fn is_valid(address: &str, schemes: &[&str]) -> bool {
     };
     let is_written_well =
         rest.is_some_and(|rest| rest.matches('#').count() <= 1 && bad_byte(rest.as_bytes(), 0).is_none());
-    // What looks like a host may be none: "xn--", a port beyond all ports.
-    is_written_well && (!is_hierarchical(scheme) || Url::parse(address).is_ok())
+    is_written_well && (!is_hierarchical(scheme) || !may_be_no_host(address) || Url::parse(address).is_ok())
+}
+
+/// Whether what looks like a host may be none: an encoded name, a number or a port beyond all, an address of IPv6. Most need not be
+/// parsed.
+fn may_be_no_host(address: &str) -> bool {
+    let rest = address.split_once("//").map_or("", |(_, rest)| rest);
+    let host = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
+    host.contains([':', '['])
+        || host.to_ascii_lowercase().contains("xn--")
+        || last.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// What follows a host with its port; `None` if there is no host.
@@ -189,6 +199,9 @@ mod tests {
             "javascript:x",
             "http://x.org:99999/",
             "http://xn--/",
+            "http://XN--/",
+            "http://1.2.3.999/",
+            "http://[:::]/",
             "https:/x.org/a b",
         ] {
             assert_eq!(link(none), None, "{none}");

@@ -11,6 +11,7 @@ use crate::model::address::{
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
+use crate::model::valid::web_address;
 use crate::support::text::{attribute_of, one_line, printable, push_escaped};
 
 /// What the source contributes to an entry.
@@ -118,7 +119,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         source: context.source.to_owned(),
         guid: raw.guid.clone().map(printable),
         identity,
-        url: raw.url().and_then(safe_address),
+        url: raw.url().map(public_address),
         same_as: same_as(raw),
         title: printable(title),
         summary: printable(summary),
@@ -133,7 +134,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         updated: raw.updated,
         authors: raw.authors.iter().map(person).collect(),
         tags: raw.tags.iter().cloned().map(printable).collect(),
-        enclosures: raw.enclosures.iter().filter_map(enclosure).collect(),
+        enclosures: raw.enclosures.iter().map(enclosure).collect(),
         alternates: alternates(raw),
         provenance: raw.origin.as_ref().map(provenance),
         event: raw.event.clone().map(event),
@@ -154,20 +155,20 @@ fn safe_html(text: &RawText, base: Option<&Url>) -> Option<String> {
 /// Other addresses of the same entry.
 fn same_as(raw: &RawEntry) -> Vec<String> {
     let links = raw.links.iter().filter(|link| matches!(link.rel.as_str(), "canonical" | "via"));
-    links.filter_map(|link| safe_address(&link.href)).collect()
+    links.map(|link| public_address(&link.href)).collect()
 }
 
 fn person(author: &Person) -> Person {
     Person {
         name: author.name.clone().map(printable),
         email: author.email.clone().map(printable),
-        url: author.url.as_deref().and_then(safe_address),
+        url: author.url.as_deref().map(public_address),
     }
 }
 
-fn enclosure(enclosure: &Enclosure) -> Option<Enclosure> {
+fn enclosure(enclosure: &Enclosure) -> Enclosure {
     let mime_type = enclosure.mime_type.clone().map(printable);
-    Some(Enclosure { url: safe_address(&enclosure.url)?, mime_type, ..enclosure.clone() })
+    Enclosure { url: public_address(&enclosure.url), mime_type, ..enclosure.clone() }
 }
 
 fn event(event: Event) -> Event {
@@ -178,7 +179,7 @@ fn event(event: Event) -> Event {
 /// The picture of an entry: the one it names, else one that it encloses, else the first of its texts.
 fn picture(raw: &RawEntry, texts: [&Option<String>; 2]) -> Option<Image> {
     let named = raw.image.as_ref().and_then(|image| {
-        Some(Image { url: safe_address(&image.url)?, alt: image.alt.clone().map(printable) })
+        Some(Image { url: web_address(public_address(&image.url))?, alt: image.alt.clone().map(printable) })
     });
     named
         .or_else(|| enclosed_image(&raw.enclosures))
@@ -189,17 +190,16 @@ fn picture(raw: &RawEntry, texts: [&Option<String>; 2]) -> Option<Image> {
 fn provenance(origin: &Origin) -> Provenance {
     Provenance {
         title: origin.title.as_ref().map(|title| printable(plain(title))),
-        url: origin.url.as_deref().and_then(safe_address),
-        feed_url: origin.feed_url.as_deref().and_then(safe_address),
+        url: origin.url.as_deref().map(public_address),
+        feed_url: origin.feed_url.as_deref().map(public_address),
         id: origin.id.clone().map(printable),
     }
 }
 
-/// An address that is safe to follow, as written. Redirectors, credentials and tracking parameters are removed: none of them leaves
-/// courant.
-fn safe_address(address: &str) -> Option<String> {
+/// An address without redirectors, credentials and tracking parameters: none of them leaves courant.
+fn public_address(address: &str) -> String {
     let behind = behind_redirect(address);
-    Some(without_credentials(&without_tracking(behind.as_deref().unwrap_or(address))))
+    without_credentials(&without_tracking(behind.as_deref().unwrap_or(address)))
 }
 
 /// The first enclosure that is a picture, by media type or file name.
@@ -208,7 +208,8 @@ fn enclosed_image(enclosures: &[Enclosure]) -> Option<Image> {
         Some(kind) if kind.contains('/') => kind.to_ascii_lowercase().starts_with("image/"),
         _ => has_image_name(&enclosure.url),
     };
-    let found = enclosures.iter().filter(is_image).find_map(|enclosure| safe_address(&enclosure.url));
+    let found =
+        enclosures.iter().filter(is_image).find_map(|enclosure| web_address(public_address(&enclosure.url)));
     found.map(|url| Image { url, alt: None })
 }
 
@@ -232,7 +233,7 @@ fn first_image(html: &str) -> Option<Image> {
             return None;
         }
         let alt = attribute("alt").map(printable).filter(|alt| !alt.is_empty());
-        Some(Image { url: safe_address(&url)?, alt })
+        Some(Image { url: web_address(public_address(&url))?, alt })
     })
 }
 
@@ -257,7 +258,7 @@ fn alternates(raw: &RawEntry) -> Vec<Alternate> {
     let alternates = raw.links.iter().filter(|link| link.rel == "alternate");
     let alternate = |link: &Link| {
         let language = printable(link.hreflang.clone()?);
-        Some(Alternate { language, url: safe_address(&link.href)? })
+        Some(Alternate { language, url: public_address(&link.href) })
     };
     alternates.filter_map(alternate).collect()
 }
@@ -325,6 +326,19 @@ mod tests {
             };
             let entry = normalize(&raw, context());
             assert_eq!((entry.url, &entry.authors[0].url), (None, &None), "{address:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_none_leaves_its_place_to_the_next() {
+        for named in ["data:image/png;base64,x", "javascript:alert(1)", "mailto:a@x.org", "https:///i.png"] {
+            let raw = RawEntry {
+                image: Some(Image { url: named.into(), alt: None }),
+                content: text("<p><img src=\"https://x.org/i.png\"></p>", true),
+                ..RawEntry::default()
+            };
+            let found = normalize(&raw, context()).image.map(|image| image.url);
+            assert_eq!(found.as_deref(), Some("https://x.org/i.png"), "{named}");
         }
     }
 

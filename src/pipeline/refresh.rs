@@ -252,7 +252,8 @@ impl Refresher {
                 expected(source, feed.format)?;
                 if feed.format == FeedFormat::Telegram && source.kind.may_be_feed {
                     // It was asked for as a feed; now that it is a page, robots.txt has a say.
-                    self.check_robots(&self.robots(&fetched.url, now).await?, &fetched.url, budget)?;
+                    let robots = self.robots_within(&fetched.url, budget, now).await?;
+                    self.check_robots(&robots, &fetched.url, budget)?;
                 }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
             }
@@ -291,7 +292,7 @@ impl Refresher {
         budget: &mut PageBudget,
         now: Timestamp,
     ) -> Result<RawDocument, ReadError> {
-        let robots = self.robots(&fetched.url, now).await?;
+        let robots = self.robots_within(&fetched.url, budget, now).await?;
         if source.kind.may_be_feed {
             // It was requested as a feed; since it is a page, robots.txt applies.
             self.check_robots(&robots, &fetched.url, budget)?;

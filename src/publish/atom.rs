@@ -9,7 +9,7 @@ use atom_syndication::{
 };
 use jiff::Timestamp;
 
-use super::{ATOM, DocumentLocation, OutputFormat, event_values, xml_safe};
+use super::{ATOM, DocumentLocation, OutputFormat, event_values, is_xml_character, xml_safe};
 use crate::model::event::Event;
 use crate::model::story::{StoredEntry, Story};
 use crate::support::text::{escaped, reference_name};
@@ -77,12 +77,10 @@ pub fn is_sound(text: &str) -> bool {
             Some(digits) => u32::from_str_radix(digits, 16).ok(),
             None => digits.parse().ok(),
         });
-        let is_character =
-            |c: char| xml_safe(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str;
         matches!(name, "amp" | "lt" | "gt" | "quot" | "apos")
-            || number.and_then(char::from_u32).is_some_and(is_character)
+            || number.and_then(char::from_u32).is_some_and(is_xml_character)
     };
-    xml_safe(text) == text
+    text.chars().all(is_xml_character)
         && text.match_indices('&').all(is_reference)
         && Feed::read_from(text.as_bytes()).is_ok()
 }

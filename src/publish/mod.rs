@@ -89,13 +89,17 @@ impl DocumentLocation<'_> {
     }
 }
 
+/// Whether a character may stand in a document (XML 1.0 section 2.2).
+fn is_xml_character(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
 /// Removes control characters that XML 1.0 cannot represent.
 fn xml_safe(text: &str) -> Cow<'_, str> {
-    let is_safe = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    if text.chars().all(is_safe) {
+    if text.chars().all(is_xml_character) {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(text.chars().filter(|c| is_safe(*c)).collect())
+        Cow::Owned(text.chars().filter(|c| is_xml_character(*c)).collect())
     }
 }
 

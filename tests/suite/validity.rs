@@ -20,6 +20,11 @@ impl Field<'_> {
     }
 }
 
+/// Every field with every character, numbered.
+fn trials<'a>(fields: &'a [&'a str]) -> impl Iterator<Item = (usize, (&'a &'a str, char))> {
+    fields.iter().flat_map(|tried| CHARACTERS.chars().map(move |c| (tried, c))).enumerate()
+}
+
 /// A character as a reference of XML. What XML may not hold is written so too: a tolerant reader resolves it.
 fn reference(c: char) -> String {
     format!("&#{};", c as u32)
@@ -31,9 +36,7 @@ fn json_feed() -> String {
         "type", "language", "date",
     ];
     let mut items = Vec::new();
-    for (at, (tried, c)) in
-        FIELDS.iter().flat_map(|tried| CHARACTERS.chars().map(move |c| (tried, c))).enumerate()
-    {
+    for (at, (tried, c)) in trials(&FIELDS) {
         let field = Field { tried, piece: c.into() };
         items.push(serde_json::json!({
             "id": field.put("id", &format!("json-{at}"), "-x"),
@@ -62,9 +65,7 @@ fn atom() -> String {
     let mut feed = String::from(
         "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:media='http://search.yahoo.com/mrss/'><title>A</title><id>urn:a</id><updated>2022-10-19T08:00:00Z</updated>",
     );
-    for (at, (tried, c)) in
-        FIELDS.iter().flat_map(|tried| CHARACTERS.chars().map(move |c| (tried, c))).enumerate()
-    {
+    for (at, (tried, c)) in trials(&FIELDS) {
         let field = Field { tried, piece: reference(c) };
         let put = |name, before: &str, after| field.put(name, before, after);
         let (id, title) = (
@@ -98,9 +99,7 @@ fn rss_feed() -> String {
     const FIELDS: [&str; 9] =
         ["guid", "title", "link", "creator", "category", "file", "type", "description", "language"];
     let mut items = String::new();
-    for (at, (tried, c)) in
-        FIELDS.iter().flat_map(|tried| CHARACTERS.chars().map(move |c| (tried, c))).enumerate()
-    {
+    for (at, (tried, c)) in trials(&FIELDS) {
         let field = Field { tried, piece: reference(c) };
         let put = |name, before: &str, after| field.put(name, before, after);
         let _ = write!(
@@ -127,9 +126,7 @@ fn rss_feed() -> String {
 fn calendar() -> String {
     const FIELDS: [&str; 6] = ["uid", "summary", "location", "url", "attach", "image"];
     let mut events = String::new();
-    for (at, (tried, c)) in
-        FIELDS.iter().flat_map(|tried| CHARACTERS.chars().map(move |c| (tried, c))).enumerate()
-    {
+    for (at, (tried, c)) in trials(&FIELDS) {
         if matches!(c, '\n' | '\r') {
             continue;
         }

@@ -277,12 +277,6 @@ impl<'a> Card<'a> {
         self.dates(rules).element()
     }
 
-    /// Whether its date is one that its title names.
-    fn is_dated_by_title(&self, title: &str, rules: DateRules, is_agenda: bool) -> bool {
-        let dates = VisibleDates::of(self.parts(), rules, is_agenda || is_among_events(self.record));
-        dates.element().map(text_of).is_some_and(|text| !title.is_empty() && text.contains(title))
-    }
-
     /// Where its date stands, as a note.
     fn place_of_date(&self, rules: DateRules) -> Option<String> {
         match self.dates(rules).element() {
@@ -482,6 +476,7 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
     let is_agenda = page.is_agenda(rules.now) && has_days_to_come(cards, rules);
+    // With each entry, whether its date is one that its title names.
     let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
         let excerpt = card.excerpt(title.as_deref().unwrap_or_default());
@@ -491,7 +486,10 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
         let dates = VisibleDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
-        Some(RawEntry {
+        let is_dated_by_title = dates.element().map(text_of).is_some_and(|text| {
+            title.as_ref().is_some_and(|title| !title.is_empty() && text.contains(title.as_str()))
+        });
+        let entry = RawEntry {
             links: vec![Link {
                 href: card.href.clone(),
                 rel: "alternate".into(),
@@ -510,15 +508,11 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
             language,
             notes: card.place_of_date(rules).into_iter().collect(),
             ..RawEntry::default()
-        })
+        };
+        Some((entry, is_dated_by_title))
     };
-    let (mut entries, kept): (Vec<RawEntry>, Vec<&Card>) =
-        cards.iter().zip(titles(cards)).filter_map(|(card, title)| Some((entry(card, title)?, card))).unzip();
-    let titled = entries.iter().zip(&kept).map(|(entry, card)| {
-        let title = entry.title.as_ref().map_or("", |title| title.value.as_str());
-        card.is_dated_by_title(title, rules, is_agenda)
-    });
-    let titled: Vec<bool> = titled.collect();
+    let found = cards.iter().zip(titles(cards)).filter_map(|(card, title)| Some((entry(card, title)?, card)));
+    let ((mut entries, titled), kept): ((Vec<RawEntry>, Vec<bool>), Vec<&Card>) = found.unzip();
     take_back_days_of_titles(&mut entries, &titled, rules.now);
     give_dates_around(&mut entries, &kept, rules, is_agenda);
     without_common_parts(&mut entries);

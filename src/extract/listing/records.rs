@@ -8,6 +8,7 @@ use scraper::ElementRef;
 
 use super::links::{Anchor, is_call, is_file_label, is_file_path};
 use crate::extract::elements::is_heading;
+use crate::extract::page::dates::DATE_CHARS_MAX;
 use crate::extract::page::text_of;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, is_date_only};
 use crate::extract::words;
@@ -21,8 +22,6 @@ const LINKS_MAX: usize = 12;
 const SHARED_AROUND_MAX: usize = 12;
 /// Fewer records of one address need dates to be told from the columns of one record.
 const UNDATED_MIN: usize = 3;
-/// A text within a record that may be its date, in characters.
-const DATE_CHARS_MAX: usize = 60;
 
 /// The links without those that stand beside the main one of their record: a row, a list item, a card among others like it.
 pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
@@ -198,17 +197,21 @@ fn are_records(elements: &[ElementRef]) -> bool {
             || elements.len() >= UNDATED_MIN && elements.iter().all(|element| heading_of(*element).is_some()))
 }
 
+/// The first of some texts that says what a record is about.
+fn first_subject(mut texts: impl Iterator<Item = String>) -> Option<String> {
+    texts.find(|text| !text.is_empty() && !is_call(text) && !is_date_only(text))
+}
+
 fn heading_of(record: ElementRef) -> Option<String> {
-    let headings = record.descendants().filter_map(ElementRef::wrap).filter(|element| is_heading(*element));
-    headings.map(text_of).find(|text| !text.is_empty() && !is_call(text) && !is_date_only(text))
+    let elements = record.descendants().filter_map(ElementRef::wrap);
+    first_subject(elements.filter(|element| is_heading(*element)).map(text_of))
 }
 
 /// The heading of a record, or else the words of its link.
 fn subject_of(record: ElementRef) -> Option<String> {
-    let links =
-        record.descendants().filter_map(ElementRef::wrap).filter(|element| element.value().name() == "a");
-    heading_of(record)
-        .or_else(|| links.map(text_of).find(|text| !text.is_empty() && !is_call(text) && !is_date_only(text)))
+    let elements = record.descendants().filter_map(ElementRef::wrap);
+    let links = elements.filter(|element| element.value().name() == "a");
+    heading_of(record).or_else(|| first_subject(links.map(text_of)))
 }
 
 fn has_date(record: ElementRef) -> bool {

@@ -176,10 +176,7 @@ impl<'a> VisibleDates<'a> {
             () if field == DateContext::Named => stated_dates(element, &text, self.rules),
             () => StatedDates::of(&text, self.rules, field),
         };
-        let own = own_date(element, field, self.rules).or_else(|| {
-            own_texts(element)
-                .find_map(|text| line_from_today(&text, self.rules.now.filter(|_| self.is_card)?))
-        });
+        let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
         if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
@@ -382,8 +379,11 @@ fn words_before_figures(element: ElementRef) -> String {
 }
 
 /// The day in an element's own text, or in one of the pieces that other elements divide it into.
-fn own_date(element: ElementRef, field: DateContext, rules: DateRules) -> Option<Date> {
-    own_texts(element).find_map(|text| StatedDates::of(&text, rules, field).published)
+fn own_date(element: ElementRef, field: DateContext, rules: DateRules, is_card: bool) -> Option<Date> {
+    let texts: Vec<String> = own_texts(element).collect();
+    let stated = texts.iter().find_map(|text| StatedDates::of(text, rules, field).published);
+    let now = rules.now.filter(|_| is_card);
+    stated.or_else(|| now.and_then(|now| texts.iter().find_map(|text| line_from_today(text, now))))
 }
 
 /// An element's own text, if it is short, and the pieces that other elements divide it into.

@@ -118,7 +118,7 @@ impl Refresher {
     }
 
     /// The rules of a site, within the time of the source. A site that did not tell them is not asked again.
-    async fn robots_within(
+    pub(super) async fn robots_within(
         &self,
         url: &Url,
         budget: &mut PageBudget,
@@ -174,7 +174,7 @@ impl Refresher {
     }
 
     /// The robots.txt rules of the site of `url`, requested at most once a day.
-    pub(super) async fn robots(&self, url: &Url, now: Timestamp) -> Result<Robots, ReadError> {
+    async fn robots(&self, url: &Url, now: Timestamp) -> Result<Robots, ReadError> {
         let origin = url.origin().ascii_serialization();
         let lock = self.robots_locks.of(&origin);
         let _one_at_a_time = lock.lock().await;
