@@ -268,11 +268,14 @@ impl Refresher {
             let endpoints = if is_elsewhere { &[] } else { endpoints.as_slice() };
             let (client, page, time) = (&self.client, &fetched.url, budget.time());
             let named = explore::named_feed(client, endpoints, page, rules.dates, now, time).await;
-            let endpoint =
-                named.map_err(|error| match (&error, extract::wall_reason(document(&fetched))) {
-                    (ReadError::NoFeed(_), Some(wall)) => ExtractError::Wall(wall).into(),
-                    _ => error,
-                })?;
+            let endpoint = match named {
+                // Only then is the page looked at for what stands in the feed's place.
+                Err(error @ ReadError::NoFeed(_)) => {
+                    let wall = extract::wall_reason(document(&fetched));
+                    return Err(wall.map_or(error, |wall| ExtractError::Wall(wall).into()));
+                }
+                named => named?,
+            };
             expected(source, endpoint.feed.format)?;
             return Ok(RawDocument::of_endpoint(endpoint, &state.page));
         }
