@@ -44,6 +44,8 @@ const INDEXED: usize = 2_000;
 /// Between two lines that tell how far long work is.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// A third of a lease.
+/// Four times in the time after which a silent worker counts as dead.
+const HEARD_AFTER: Duration = Duration::from_secs(15);
 const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
@@ -89,7 +91,7 @@ impl App {
     /// # Errors
     /// When the store, a template or a CA file cannot be used.
     pub fn new(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<App> {
-        let store = Store::open(&config.store_path, &TokenSource::System.token()?)?;
+        let store = Store::open(&config.store, &TokenSource::System.token()?)?;
         let key = SigningKey::new(secret(&store)?);
         subscribers::hash_suppressions(&store, &key)?;
         let (classifier, topics_fingerprint) = classifier(&config)?;
@@ -232,13 +234,21 @@ impl App {
         }
     }
 
-    /// Renews the leases of this process while it lives.
+    /// Shows others that this process lives, and renews its leases, while it does.
     fn keep_leases(&self) {
         let store = self.store().clone();
         tokio::spawn(async move {
+            let mut renewed = Instant::now();
             loop {
-                tokio::time::sleep(RENEWED_AFTER).await;
-                if let Err(error) = store.write(|w| w.leases().renew(store.worker(), Clock::of_leases())) {
+                tokio::time::sleep(HEARD_AFTER).await;
+                if let Err(error) = store.note_alive() {
+                    tracing::warn!("other machines cannot be told that this process lives: {error}");
+                }
+                if renewed.elapsed() < RENEWED_AFTER {
+                    continue;
+                }
+                renewed = Instant::now();
+                if let Err(error) = store.write(|w| w.leases().renew(store.worker(), store.lease_time())) {
                     tracing::warn!("leases could not be renewed: {error}");
                 }
             }
@@ -267,7 +277,7 @@ impl App {
         loop {
             let store = self.store();
             let got = store.write(|w| {
-                w.leases().claim(LeasedResource::Publisher, &wanted, store.worker(), Clock::of_leases())
+                w.leases().claim(LeasedResource::Publisher, &wanted, store.worker(), store.lease_time())
             })?;
             if let Some(lease) = got.into_iter().next() {
                 return Ok(lease);

@@ -13,20 +13,21 @@ mod report;
 mod words;
 
 use jiff::Timestamp;
-use mail_parser::{DateTime, Message, MessageParser};
+use mail_parser::{DateTime, Message};
 use sha2::{Digest as _, Sha256};
 
 pub use self::inbound::{BounceKind, Failure, InboundKind, InboundMail, PersonalReply};
 use self::incoming::Incoming;
 pub use self::incoming::plain_address;
 use crate::model::refusal::OwnIdentity;
+use crate::support::mail::parsed;
 use crate::support::text::{hex, with_short_headers};
 
 /// Classifies a message. `recipients` are the addresses in the envelope, if known; what a report says of `ours` is about us.
 pub fn read(bytes: &[u8], recipients: &[String], ours: &OwnIdentity) -> InboundMail {
     let hash = || hex(&Sha256::digest(bytes)[..16]);
     let short = with_short_headers(bytes);
-    let Some(message) = MessageParser::default().parse(&*short) else {
+    let Some(message) = parsed(&short) else {
         return InboundMail {
             what: InboundKind::Other("it is not a mail"),
             id: hash(),

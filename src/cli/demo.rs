@@ -305,6 +305,6 @@ fn report_files(app: &App) -> anyhow::Result<()> {
         outln!("Mail         {}", mail.display());
     }
     let entries = app.store().read(|r| r.entries().count())?;
-    outln!("Store        {} ({})", app.config.store_path.display(), many(entries, "entry", "entries"));
+    outln!("Store        {} ({})", app.config.store, many(entries, "entry", "entries"));
     Ok(())
 }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
 use toml::de::{DeTable, DeValue};
-use url::Url;
 
 pub use fetch::FetchConfig;
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
@@ -32,6 +31,7 @@ use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::Source;
+use crate::model::store_url::StoreUrl;
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, LocaleFault};
@@ -81,7 +81,7 @@ pub struct Config {
     /// The channel's public address, if configured.
     pub public_url: Option<String>,
     /// `sqlite:PATH`, with the path resolved against the file's folder.
-    pub store_path: PathBuf,
+    pub store: StoreUrl,
     /// `templates/` beside the file, which overrides the built-in templates.
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
@@ -223,7 +223,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         classify: read_classify(root.table("classify"), surroundings),
         public_url: public_url.then(|| channel.url.clone()),
         channel,
-        store_path: read_store(root.table("store"), surroundings),
+        store: read_store(root.table("store"), surroundings),
         publish: read_publish(root.table("publish"), surroundings),
         feeds: root.tables("feed").into_iter().map(|section| read_feed(section, &topics)).collect(),
         templates_dir: surroundings.folder.join("templates"),
@@ -290,26 +290,10 @@ fn read_channel(section: Section) -> Channel {
     }
 }
 
-fn read_store(section: Section, surroundings: &ConfigContext) -> PathBuf {
-    let path = section.parsed("url", |url| match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(surroundings.folder.join(path.trim_start_matches("//"))),
-        _ => Err(format!(
-            "\"{}\" is not a store that courant supports: write \"sqlite:courant.db\"",
-            hide_password(url)
-        )),
-    });
-    path.unwrap_or_else(|| surroundings.folder.join("courant.db"))
-}
-
-/// The database address without its password, for output.
-fn hide_password(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("…"));
-            parsed.to_string()
-        }
-        _ => url.to_owned(),
-    }
+fn read_store(section: Section, surroundings: &ConfigContext) -> StoreUrl {
+    let cache = section.string("cache").unwrap_or_else(|| ".courant".into());
+    let url = section.parsed("url", |url| StoreUrl::parse(url, &surroundings.folder, &cache));
+    url.unwrap_or_else(|| StoreUrl::Sqlite(surroundings.folder.join("courant.db")))
 }
 
 fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig {

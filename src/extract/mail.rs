@@ -14,6 +14,7 @@ use url::Url;
 use super::page::{selector, text_of};
 use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
+use crate::support::mail::parsed;
 use crate::support::markup::parted;
 use crate::support::text::{bound_markup, escaped, fold, one_line, with_short_headers};
 
@@ -241,7 +242,7 @@ pub fn read_head(bytes: &[u8]) -> MailHead {
 /// Reads a message as an entry; `None` if it is not one.
 pub(super) fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
     let bytes = with_short_headers(bytes);
-    let message = MessageParser::default().parse(&*bytes)?;
+    let message = parsed(&bytes)?;
     let head = head(&message);
     let subject = message.subject().map(one_line).filter(|subject| !subject.is_empty());
     let (html, link) = text(&message, &head.recipients);
@@ -609,7 +610,7 @@ impl std::fmt::Display for ConfirmationRequest {
 /// Reads a message as a request to confirm a subscription; `None` for any other.
 pub(super) fn confirmation_request(bytes: &[u8]) -> Option<ConfirmationRequest> {
     let bytes = with_short_headers(bytes);
-    let message = MessageParser::default().parse(&*bytes)?;
+    let message = parsed(&bytes)?;
     let subject = message.subject().map(one_line)?;
     if !has(&fold(&subject).replace('’', "'"), CONFIRMATIONS) {
         return None;

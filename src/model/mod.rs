@@ -18,6 +18,7 @@ pub mod refusal;
 pub mod schedule;
 pub mod sketch;
 pub mod source;
+pub mod store_url;
 pub mod story;
 pub mod subscriber;
 pub mod subscription;

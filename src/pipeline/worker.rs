@@ -152,7 +152,7 @@ fn claim(
     let worker = refresher.store.worker();
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     refresher.store.write(|w| {
-        let got = w.leases().claim(LeasedResource::Host, &names, worker, Clock::of_leases())?;
+        let got = w.leases().claim(LeasedResource::Host, &names, worker, refresher.store.lease_time())?;
         let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
         let ids: Vec<&str> =
             hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();

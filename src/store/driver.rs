@@ -1,44 +1,161 @@
-//! The database driver: SQL text, parameters and a row mapper. All statements pass through here, so that a second backend is a
-//! second driver, and a test can check the query plan of every statement.
+//! The database drivers: SQL text, parameters and a row mapper. All statements pass through here. Both databases are given the same
+//! text, in the dialect of SQLite; `postgres` translates the little that differs, and a test can check the query plan of every
+//! statement. Values are those of rusqlite (`ToSql`, `FromSql`) for both.
+
+mod postgres;
 
 use std::cell::Cell;
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use ::postgres::Client;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
+use self::postgres::Session;
 use super::Result;
+use super::full_text::{Fts5, FullText, TsVector};
+
+pub(super) use self::postgres::connect;
 
 /// Capacity of the prepared-statement cache.
 const STATEMENTS_MAX: usize = 256;
 
 /// A database connection.
 pub(super) struct Db {
-    connection: Connection,
+    backend: Backend,
     /// Number of transactions begun on this connection.
     begun: Cell<u64>,
 }
 
+enum Backend {
+    Sqlite(Connection),
+    Postgres(Session),
+}
+
+/// A row of a result. Columns are counted from 0.
+pub(super) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a ::postgres::Row),
+}
+
+impl Row<'_> {
+    /// The value of a column.
+    ///
+    /// # Errors
+    /// When the column holds something else.
+    pub(super) fn get<T: FromSql>(&self, column: usize) -> rusqlite::Result<T> {
+        match self {
+            Row::Sqlite(row) => row.get(column),
+            Row::Postgres(row) => postgres::value(row, column),
+        }
+    }
+}
+
+/// The parameters of a statement: `?1`, `?2` and so on.
+pub(super) trait Parameters {
+    fn with<R>(self, run: impl FnOnce(&[&dyn ToSql]) -> R) -> R;
+}
+
+impl Parameters for &[&dyn ToSql] {
+    fn with<R>(self, run: impl FnOnce(&[&dyn ToSql]) -> R) -> R {
+        run(self)
+    }
+}
+
+impl Parameters for [&(dyn ToSql + Send + Sync); 0] {
+    fn with<R>(self, run: impl FnOnce(&[&dyn ToSql]) -> R) -> R {
+        run(&[])
+    }
+}
+
+/// Arrays of one type, as long as statements have them.
+macro_rules! parameters {
+    ($($count:literal),*) => {
+        $(
+            impl<T: ToSql> Parameters for [T; $count] {
+                fn with<R>(self, run: impl FnOnce(&[&dyn ToSql]) -> R) -> R {
+                    run(&self.each_ref().map(|value| value as &dyn ToSql))
+                }
+            }
+        )*
+    };
+}
+
+parameters!(1, 2, 3, 4);
+
 impl Db {
-    pub(super) fn new(connection: Connection) -> Db {
+    /// A connection to a file of SQLite.
+    pub(super) fn sqlite(connection: Connection) -> Db {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Db { connection, begun: Cell::new(0) }
+        Db { backend: Backend::Sqlite(connection), begun: Cell::new(0) }
     }
 
-    /// The raw connection, for what is not a statement of a unit of work: pragmas, interrupts, migrations.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    /// A connection to a PostgreSQL server.
+    pub(super) fn postgres(client: Client) -> Db {
+        Db { backend: Backend::Postgres(Session::new(client)), begun: Cell::new(0) }
     }
 
-    /// Begins a transaction.
-    pub(super) fn begin(&self, sql: &str) -> Result<()> {
+    /// The connection to a file, for what is not a statement of a unit of work: pragmas, interrupts, migrations.
+    pub(super) fn file(&self) -> Option<&Connection> {
+        match &self.backend {
+            Backend::Sqlite(connection) => Some(connection),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// Whether the connection is of no use any more: the server closed it.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(&self.backend, Backend::Postgres(session) if session.is_closed())
+    }
+
+    /// The index for searching in words.
+    pub(super) fn full_text(&self) -> &'static dyn FullText {
+        match &self.backend {
+            Backend::Sqlite(_) => &Fts5,
+            Backend::Postgres(_) => &TsVector,
+        }
+    }
+
+    /// Begins a unit that writes: no other one is under way, in any process, until it ends. What it reads is what the last one left.
+    pub(super) fn begin_write(&self) -> Result<()> {
         self.begun.set(self.begun.get() + 1);
-        self.control(sql)
+        match &self.backend {
+            Backend::Sqlite(_) => self.control("BEGIN IMMEDIATE"),
+            Backend::Postgres(session) => session.begin_write(),
+        }
     }
 
-    /// Runs a transaction-control statement (BEGIN, COMMIT, SAVEPOINT, ...). These touch no table, so their plans are not
-    /// recorded.
+    /// Begins a transaction that reads a snapshot.
+    pub(super) fn begin_read(&self, limit: Option<Duration>) -> Result<()> {
+        self.begun.set(self.begun.get() + 1);
+        match &self.backend {
+            Backend::Sqlite(_) => self.control("BEGIN"),
+            Backend::Postgres(session) => session.begin_read(limit),
+        }
+    }
+
+    /// Begins a transaction beside those that write: for rows that no unit of work looks at.
+    pub(super) fn begin_apart(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => self.control("BEGIN IMMEDIATE"),
+            Backend::Postgres(session) => session.control("BEGIN"),
+        }
+    }
+
+    /// Runs a transaction-control statement (COMMIT, SAVEPOINT, ...). These touch no table, so their plans are not recorded.
     pub(super) fn control(&self, sql: &str) -> Result<()> {
-        self.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
+        match &self.backend {
+            Backend::Sqlite(connection) => {
+                connection.prepare_cached(sql)?.execute([])?;
+                Ok(())
+            }
+            Backend::Postgres(session) => session.control(sql),
+        }
+    }
+
+    /// Whether a transaction is open. SQLite ends one by itself when the disk is full.
+    pub(super) fn is_within_transaction(&self) -> bool {
+        self.file().is_none_or(|connection| !connection.is_autocommit())
     }
 
     /// Number of transactions begun on this connection.
@@ -46,12 +163,38 @@ impl Db {
         self.begun.get()
     }
 
+    /// What changes when another connection writes. A server does not tell, so there it changes with each transaction.
+    pub(super) fn data_version(&self) -> Result<i64> {
+        match &self.backend {
+            Backend::Sqlite(connection) => {
+                Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
+            }
+            Backend::Postgres(_) => Ok(self.begun() as i64),
+        }
+    }
+
+    /// What is deleted from now on is overwritten: people are erased. A server gives the room to later rows, and to no reader.
+    pub(super) fn erase_deleted(&self) -> Result<()> {
+        self.file().map_or(Ok(()), |connection| Ok(connection.execute_batch("PRAGMA secure_delete = ON")?))
+    }
+
+    /// Statements for a server have plans of their own.
+    #[cfg(test)]
+    fn note(&self, sql: &str, at: &std::panic::Location) {
+        if self.file().is_some() {
+            plans::note(sql, at);
+        }
+    }
+
     /// Runs a statement that modifies rows; returns how many were changed.
     #[cfg_attr(test, track_caller)]
-    pub(super) fn execute(&self, sql: &str, parameters: impl Params) -> Result<usize> {
+    pub(super) fn execute(&self, sql: &str, parameters: impl Parameters) -> Result<usize> {
         #[cfg(test)]
-        plans::note(sql, std::panic::Location::caller());
-        Ok(self.connection.prepare_cached(sql)?.execute(parameters)?)
+        self.note(sql, std::panic::Location::caller());
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => Ok(connection.prepare_cached(sql)?.execute(values)?),
+            Backend::Postgres(session) => session.execute(sql, values),
+        })
     }
 
     /// The first row, if any.
@@ -59,12 +202,12 @@ impl Db {
     pub(super) fn row<T>(
         &self,
         sql: &str,
-        parameters: impl Params,
+        parameters: impl Parameters,
         read: impl FnOnce(&Row) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
         #[cfg(test)]
-        plans::note(sql, std::panic::Location::caller());
-        Ok(self.connection.prepare_cached(sql)?.query_row(parameters, read).optional()?)
+        self.note(sql, std::panic::Location::caller());
+        self.first(sql, parameters, read)
     }
 
     /// The first row of a statement that always has one.
@@ -72,12 +215,30 @@ impl Db {
     pub(super) fn one<T>(
         &self,
         sql: &str,
-        parameters: impl Params,
+        parameters: impl Parameters,
         read: impl FnOnce(&Row) -> rusqlite::Result<T>,
     ) -> Result<T> {
         #[cfg(test)]
-        plans::note(sql, std::panic::Location::caller());
-        Ok(self.connection.prepare_cached(sql)?.query_row(parameters, read)?)
+        self.note(sql, std::panic::Location::caller());
+        Ok(self.first(sql, parameters, read)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    fn first<T>(
+        &self,
+        sql: &str,
+        parameters: impl Parameters,
+        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => {
+                let read = |row: &rusqlite::Row| read(&Row::Sqlite(row));
+                Ok(connection.prepare_cached(sql)?.query_row(values, read).optional()?)
+            }
+            Backend::Postgres(session) => {
+                let rows = session.rows(sql, values)?;
+                Ok(rows.first().map(|row| read(&Row::Postgres(row))).transpose()?)
+            }
+        })
     }
 
     /// All rows.
@@ -85,16 +246,21 @@ impl Db {
     pub(super) fn rows<T>(
         &self,
         sql: &str,
-        parameters: impl Params,
-        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        parameters: impl Parameters,
+        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
         #[cfg(test)]
-        plans::note(sql, std::panic::Location::caller());
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_map(parameters, read)?
-            .collect::<rusqlite::Result<_>>()?)
+        self.note(sql, std::panic::Location::caller());
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => Ok(connection
+                .prepare_cached(sql)?
+                .query_map(values, |row| read(&Row::Sqlite(row)))?
+                .collect::<rusqlite::Result<_>>()?),
+            Backend::Postgres(session) => {
+                let rows = session.rows(sql, values)?;
+                Ok(rows.iter().map(|row| read(&Row::Postgres(row))).collect::<rusqlite::Result<_>>()?)
+            }
+        })
     }
 
     /// Visits all rows one by one, without collecting them.
@@ -102,27 +268,22 @@ impl Db {
     pub(super) fn each<E: From<super::StoreError>>(
         &self,
         sql: &str,
-        parameters: impl Params,
+        parameters: impl Parameters,
         mut visit: impl FnMut(&Row) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         #[cfg(test)]
-        plans::note(sql, std::panic::Location::caller());
-        let mut statement = self.connection.prepare_cached(sql).map_err(super::StoreError::from)?;
-        let mut rows = statement.query(parameters).map_err(super::StoreError::from)?;
-        while let Some(row) = rows.next().map_err(super::StoreError::from)? {
-            visit(row)?;
-        }
-        Ok(())
-    }
-
-    /// The rowid of the last inserted row.
-    pub(super) fn last_key(&self) -> i64 {
-        self.connection.last_insert_rowid()
-    }
-
-    /// Runs SQL statements without parameters or results.
-    pub(super) fn batch(&self, sql: &str) -> Result<()> {
-        Ok(self.connection.execute_batch(sql)?)
+        self.note(sql, std::panic::Location::caller());
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql).map_err(super::StoreError::from)?;
+                let mut rows = statement.query(values).map_err(super::StoreError::from)?;
+                while let Some(row) = rows.next().map_err(super::StoreError::from)? {
+                    visit(&Row::Sqlite(row))?;
+                }
+                Ok(())
+            }
+            Backend::Postgres(session) => session.each(sql, values, |row| visit(&Row::Postgres(row))),
+        })
     }
 }
 

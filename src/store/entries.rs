@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use super::driver::{Parameters, Row};
 use super::packed::Unpacked;
 use super::unit::{Entries, Write};
 use super::values::keys_text;
@@ -94,7 +95,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
     let at = |column: usize| -> rusqlite::Result<Option<Timestamp>> { Ok(optional_time(row.get(column)?)) };
     let identity: String = row.get(3)?;
     // Written by us; if the row was tampered with, these parts read as empty.
-    let details: EntryDetails = serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default();
+    let details: EntryDetails = serde_json::from_str(&row.get::<String>(16)?).unwrap_or_default();
     let relation: String = row.get(19)?;
     Ok(StoredEntry {
         entry: Entry {
@@ -107,7 +108,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
             title: row.get(6)?,
             summary: row.get(7)?,
             summary_html: row.get(8)?,
-            content_html: row.get::<_, Unpacked>(9)?.0,
+            content_html: row.get::<Unpacked>(9)?.0,
             language: row.get(10)?,
             language_confidence: details.language_confidence,
             published: at(11)?,
@@ -125,7 +126,7 @@ fn stored(row: &Row) -> rusqlite::Result<StoredEntry> {
         partner: row.get(2)?,
         first_seen: time(row.get(13)?),
         changed: time(row.get(14)?),
-        topics: serde_json::from_str(&row.get::<_, String>(17)?).unwrap_or_default(),
+        topics: serde_json::from_str(&row.get::<String>(17)?).unwrap_or_default(),
         story: row.get(18)?,
         relation: Relation::from(relation.as_str()),
         reason: row.get(20)?,
@@ -186,8 +187,10 @@ impl<A> Entries<'_, A> {
     }
 
     /// The key just before the entries that a statement selects.
-    fn before_last(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<EntryKey> {
-        self.db.one(&format!("SELECT coalesce(min(pk) - 1, 0) FROM ({sql})"), parameters, |row| row.get(0))
+    fn before_last(&self, sql: &str, parameters: impl Parameters) -> Result<EntryKey> {
+        self.db.one(&format!("SELECT coalesce(min(pk) - 1, 0) FROM ({sql}) AS last"), parameters, |row| {
+            row.get(0)
+        })
     }
 
     /// The key just before the first entry first seen at or after a time.
@@ -230,21 +233,16 @@ impl<A> Entries<'_, A> {
             text.len() >= ID_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         let beginning =
             format!("SELECT pk FROM entry WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT {entries_max}");
-        let mut keys = if is_id {
-            self.db.rows(&beginning, [text], |row| row.get::<_, EntryKey>(0))?
-        } else {
-            Vec::new()
-        };
+        let mut keys =
+            if is_id { self.db.rows(&beginning, [text], |row| row.get::<EntryKey>(0))? } else { Vec::new() };
         if let Some(key) = canonical_key(text) {
             let own = "SELECT entry FROM entry_key WHERE hash = ?1 AND is_alternate = 0";
-            keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<_, EntryKey>(0))?);
+            keys.extend(self.db.rows(own, [hash64(key.as_bytes()) as i64], |row| row.get::<EntryKey>(0))?);
         }
-        keys.extend(
-            self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<_, EntryKey>(0))?,
-        );
+        keys.extend(self.db.row("SELECT pk FROM entry WHERE id = ?1", [text], |row| row.get::<EntryKey>(0))?);
         let named = "SELECT entry.pk FROM source CROSS JOIN entry ON entry.source = source.id AND entry.identity = ?1";
         keys.extend(
-            self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<_, EntryKey>(0))?,
+            self.db.rows(named, [Identity::Guid(text.to_owned()).key()], |row| row.get::<EntryKey>(0))?,
         );
         keys.sort_unstable();
         keys.dedup();
@@ -259,7 +257,7 @@ impl<A> Entries<'_, A> {
 
     /// The number of entries.
     pub fn count(&self) -> Result<u64> {
-        Ok(self.db.one("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(self.db.one("SELECT count(*) FROM entry", [], |row| row.get::<i64>(0))?.unsigned_abs())
     }
 
     /// The last entry first seen before a time: whatever comes after it is new to a reader who had seen everything until then.
@@ -290,7 +288,7 @@ impl<A> Entries<'_, A> {
         markup: MarkupScope,
     ) -> Result<HashMap<StoryKey, Story>> {
         let sql = format!(
-            "SELECT {}, entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.story = wanted.value JOIN source ON source.id = entry.source
+            "SELECT {}, entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.story = CAST(wanted.value AS BIGINT) JOIN source ON source.id = entry.source
              JOIN story ON story.pk = entry.story ORDER BY entry.story, entry.pk",
             columns(markup)
         );

@@ -26,7 +26,7 @@ impl<A> Hub<'_, A> {
     pub fn subscriber_counts(&self, origin: &str) -> Result<(u64, u64)> {
         let sql = "SELECT count(*), count(*) FILTER (WHERE substr(callback, 1, length(?1)) = ?1) FROM hub_subscriber";
         self.db.one(sql, [origin], |row| {
-            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs()))
+            Ok((row.get::<i64>(0)?.unsigned_abs(), row.get::<i64>(1)?.unsigned_abs()))
         })
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
+use super::driver::Row;
 use super::entries::{details_of, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
 use super::packed::pack;
@@ -113,9 +114,8 @@ impl<A> Intake<'_, A> {
         let sql = format!(
             "SELECT url, title FROM entry WHERE source = ?1 ORDER BY last_seen DESC LIMIT {KNOWN_ITEMS_MAX}"
         );
-        let rows = self
-            .db
-            .rows(&sql, [source], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
+        let rows =
+            self.db.rows(&sql, [source], |row| Ok((row.get::<Option<String>>(0)?, row.get::<String>(1)?)))?;
         let addresses = rows.iter().filter_map(|(url, _)| canonical_key(url.as_deref()?)).collect();
         Ok((addresses, rows.iter().map(|(_, title)| fold(title)).collect()))
     }
@@ -151,7 +151,7 @@ impl<A> Intake<'_, A> {
 
     /// The stories of entries; entries that no longer exist are left out.
     pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
-        let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = asked.value";
+        let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = CAST(asked.value AS BIGINT)";
         self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
@@ -163,7 +163,7 @@ impl<A> Intake<'_, A> {
     /// The story of an entry and, if already made, its sketch.
     pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
         let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
-        let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+        let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<Option<Vec<u8>>>(1)?)))?;
         Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
     }
 
@@ -253,7 +253,7 @@ impl Intake<'_, Write> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING pk";
         let parameters = params![
             e.id,
             e.source,
@@ -278,8 +278,7 @@ impl Intake<'_, Write> {
             entry.is_announced,
             millis(sort_date(e, entry.first_seen)),
         ];
-        self.db.execute(sql, parameters)?;
-        let key = EntryKey(self.db.last_key());
+        let key: EntryKey = self.db.one(sql, parameters, |row| row.get(0))?;
         self.mark_changed(story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)?;
@@ -371,8 +370,8 @@ impl Intake<'_, Write> {
     /// Notes which of the events of a source that are still to come are on, of all that their calendar lists; the others were taken out
     /// of it, or cancelled.
     pub fn settle_events(&self, source: &str, listed: &[String], now: Timestamp) -> Result<()> {
-        let sql = "UPDATE event SET is_off = NOT event.is_off FROM entry WHERE event.begin >= ?3 AND entry.pk = event.entry
-                       AND entry.source = ?1 AND event.is_off = (entry.identity IN (SELECT value FROM json_each(?2)))";
+        let sql = "UPDATE event SET is_off = 1 - event.is_off FROM entry WHERE event.begin >= ?3 AND entry.pk = event.entry
+                       AND entry.source = ?1 AND event.is_off = iif(entry.identity IN (SELECT value FROM json_each(?2)), 1, 0)";
         self.db.execute(sql, params![source, texts(listed), millis(now) - SEEN_AGAIN_MILLIS])?;
         Ok(())
     }
@@ -388,7 +387,7 @@ impl Intake<'_, Write> {
 
     pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
         // A key is not reused while anything still refers to it: a deleted story may still be published.
-        let sql = "INSERT INTO story (pk, id) VALUES (1 + max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0),
+        let sql = "INSERT INTO story (pk, id) VALUES (1 + max(max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0)),
                        coalesce((SELECT max(story) FROM published_story), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
         let made = self.db.row(sql, [id], |row| row.get(0))?;
         match made {
@@ -442,6 +441,9 @@ impl Intake<'_, Write> {
     pub fn rebuild_features(&self, entries_max: usize) -> Result<usize> {
         let Some(index) = self.index else { return Ok(0) };
         let mut features = index.borrow_mut();
+        if self.db.file().is_none() {
+            return self.rebuild_from_revisions(&mut features, entries_max);
+        }
         if features.is_trusted() {
             let last: EntryKey =
                 self.db.one("SELECT coalesce(max(entry), 0) FROM sketch", [], |row| row.get(0))?;
@@ -453,16 +455,16 @@ impl Intake<'_, Write> {
         }
         let sql =
             format!("SELECT entry, sketch FROM sketch WHERE entry > ?1 ORDER BY entry LIMIT {entries_max}");
-        let rows = self.db.rows(&sql, [features.made_to()], |row| {
-            Ok((row.get::<_, EntryKey>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })?;
+        let rows = self
+            .db
+            .rows(&sql, [features.made_to()], |row| Ok((row.get::<EntryKey>(0)?, row.get::<Vec<u8>>(1)?)))?;
         for (entry, bytes) in &rows {
             if let Some(sketch) = Sketch::from_bytes(bytes) {
                 add(&mut features, *entry, &sketch)?;
             }
         }
         match rows.last() {
-            Some((entry, _)) => features.set_made_to(*entry),
+            Some((entry, _)) => features.set_made_to(entry.0),
             None => features.set_trusted(),
         }
         .map_err(StoreError::Features)?;
@@ -476,7 +478,7 @@ fn event_begin(entry: &Entry) -> Option<i64> {
 }
 
 /// Makes an entry be found by its features, in the place of what it was found by before.
-fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
+pub(super) fn add(index: &mut FeatureIndex, entry: EntryKey, sketch: &Sketch) -> Result<()> {
     let sample = sketch.part(Part::Sample).first().copied().unwrap_or(0);
     let mark = EntryMark {
         entry,

@@ -71,7 +71,7 @@ impl Leases<'_, Write> {
     ) -> Result<Vec<Lease>> {
         // "WHERE true" keeps the parser from reading "ON" as a join condition.
         let sql = "INSERT INTO lease (queue, id, worker, attempt, lease_end) SELECT ?1, value, ?3, 1, ?4 FROM json_each(?2) WHERE true
-                   ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = attempt + 1, lease_end = ?4 WHERE lease_end <= ?5 OR lease_end > ?6
+                   ON CONFLICT (queue, id) DO UPDATE SET worker = ?3, attempt = lease.attempt + 1, lease_end = ?4 WHERE lease.lease_end <= ?5 OR lease.lease_end > ?6
                    RETURNING id, attempt";
         let (end, latest) = (millis(now + LEASE), millis(now + LEASE_MAX));
         let parameters = params![queue.as_str(), texts(ids), worker, end, millis(now), latest];

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
+use super::driver::Row;
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::keys_text;
@@ -88,7 +89,7 @@ const ISSUE_COLUMNS: &str = "subject, text, html, name, mark, language, reply_to
 
 fn issue(row: &Row) -> rusqlite::Result<Issue> {
     let name: String = row.get(3)?;
-    let forwarded = match (row.get(6)?, row.get::<_, Option<Vec<u8>>>(7)?) {
+    let forwarded = match (row.get(6)?, row.get::<Option<Vec<u8>>>(7)?) {
         (Some(reply_to), message) => Some(ForwardedMail { reply_to, message: message.unwrap_or_default() }),
         (None, _) => None,
     };
@@ -113,7 +114,7 @@ fn delivery_row(row: &Row) -> rusqlite::Result<DeliveryRow> {
         row.get(4)?,
         time(row.get(5)?),
         row.get(6)?,
-        row.get::<_, Option<i64>>(7)?.map(time),
+        row.get::<Option<i64>>(7)?.map(time),
     ))
 }
 
@@ -127,7 +128,7 @@ impl<A> Mailing<'_, A> {
             return Ok(Some(slot));
         }
         let sql = "SELECT max(slot) FROM issue WHERE digest = ?1 AND slot <= ?2";
-        Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<_, Option<i64>>(0))?.map(time))
+        Ok(self.db.one(sql, params![digest, millis(now)], |row| row.get::<Option<i64>>(0))?.map(time))
     }
 
     /// The last entry that a digest has considered; `None` if it had no issue yet.
@@ -153,7 +154,7 @@ impl<A> Mailing<'_, A> {
             format!(
                 "SELECT delivery.pk, next_attempt, issue.digest <> '{}', attempts > 0 OR last_error IS NOT NULL, substr(issue.digest, 1, 1) <> '_' OR issue.digest = '{}'
                  FROM delivery JOIN issue ON issue.pk = delivery.issue
-                 WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (?3 IS NULL OR issue.digest = ?3)",
+                 WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (CAST(?3 AS TEXT) IS NULL OR issue.digest = ?3)",
                 DigestId::Operator,
                 DigestId::Personal
             )
@@ -178,7 +179,7 @@ impl<A> Mailing<'_, A> {
     /// Deliveries by number, each issue read once; `known` is an issue read before.
     pub fn deliveries(&self, numbers: &[DeliveryKey], known: Option<&Arc<Issue>>) -> Result<Vec<Delivery>> {
         let sql = "SELECT issue.digest, recipient, message_id, attempts, issue.pk, created, delivery.pk, doubted, uncertain
-                   FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = wanted.value JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
+                   FROM json_each(?1) AS wanted CROSS JOIN delivery ON delivery.pk = CAST(wanted.value AS BIGINT) JOIN issue ON issue.pk = delivery.issue ORDER BY wanted.key";
         // Those that were erased in the meantime are gone.
         let rows = self.db.rows(sql, [keys_text(numbers)], delivery_row)?;
         let mut issues: HashMap<IssueKey, Arc<Issue>> = HashMap::new();
@@ -243,8 +244,8 @@ impl<A> Mailing<'_, A> {
         issues_max: usize,
     ) -> Result<Vec<(IssueKey, Option<String>)>> {
         let sql = format!(
-            "SELECT pk, CASE WHEN ?3 AND name <> '' THEN name END FROM issue WHERE digest = ?1 AND slot < ?2
-             AND (?3 OR name = '' OR slot < (SELECT slot FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC LIMIT 1 OFFSET {}))
+            "SELECT pk, CASE WHEN ?3 = 1 AND name <> '' THEN name END FROM issue WHERE digest = ?1 AND slot < ?2
+             AND (?3 = 1 OR name = '' OR slot < (SELECT slot FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC LIMIT 1 OFFSET {}))
              AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1) AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
              LIMIT {issues_max}",
             listed.saturating_sub(1)
@@ -291,7 +292,7 @@ impl<A> Mailing<'_, A> {
     pub fn mail_server(&self, server: &str) -> Result<MailServer> {
         let sql = "SELECT taken, taken_any, trouble FROM mail_server WHERE server = ?1";
         let read = |row: &Row| {
-            let at = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(time));
+            let at = |column| Ok::<_, rusqlite::Error>(row.get::<Option<i64>>(column)?.map(time));
             Ok(MailServer { taken: at(0)?, taken_any: at(1)?, trouble: row.get(2)? })
         };
         Ok(self.db.row(sql, [server], read)?.unwrap_or_default())
@@ -304,7 +305,7 @@ impl<A> Mailing<'_, A> {
 
     /// Number of deliveries in each state, without those of one digest.
     pub fn delivery_counts(&self, without: &DigestId) -> Result<Vec<(String, u64)>> {
-        let count = |row: &Row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+        let count = |row: &Row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs()));
         let all = "SELECT state, count(*) FROM delivery GROUP BY state ORDER BY state";
         let own = "SELECT delivery.state, count(*) FROM issue JOIN delivery ON delivery.issue = issue.pk WHERE issue.digest = ?1 GROUP BY delivery.state";
         let mut counts: Vec<(String, u64)> = self.db.rows(all, [], count)?;
@@ -408,7 +409,7 @@ impl Mailing<'_, Write> {
         next_attempt: Timestamp,
     ) -> Result<bool> {
         let sql = "UPDATE delivery SET state = 'pending', attempts = attempts - 1, lease_end = 0, worker = NULL, last_error = coalesce(?3, last_error),
-                       next_attempt = iif(?3 IS NULL, next_attempt, ?4), is_held = max(is_held, ?5), doubted = coalesce(doubted, ?6)
+                       next_attempt = iif(CAST(?3 AS TEXT) IS NULL, next_attempt, ?4), is_held = max(is_held, ?5), doubted = coalesce(doubted, ?6)
                    WHERE pk = ?1 AND attempts = ?2 AND state = 'sending'";
         let (reason, is_held, doubted) = match why {
             None => (None, false, None),
@@ -455,7 +456,7 @@ impl Mailing<'_, Write> {
     /// clock of leases.
     pub fn take_turn(&self, what: &str, step: SignedDuration, leased: Timestamp) -> Result<Timestamp> {
         let sql = "INSERT INTO mail_turn (what, next) VALUES (?1, ?2 + ?3)
-                   ON CONFLICT (what) DO UPDATE SET next = iif(next > ?4, ?2, max(next, ?2)) + ?3 RETURNING next";
+                   ON CONFLICT (what) DO UPDATE SET next = iif(mail_turn.next > ?4, ?2, max(mail_turn.next, ?2)) + ?3 RETURNING next";
         let (now, step) = (leased.as_microsecond(), i64::try_from(step.as_micros()).unwrap_or(i64::MAX));
         let limit = now.saturating_add(step.saturating_mul(TURNS_MAX));
         let next: i64 = self.db.one(sql, params![what, now, step, limit], |row| row.get(0))?;
@@ -471,7 +472,7 @@ impl Mailing<'_, Write> {
     /// Forgets some deliveries that were settled before a time; answers how many.
     pub fn forget_deliveries(&self, limit: Timestamp, deliveries_max: usize) -> Result<usize> {
         // Who received what is personal data: it has to be gone from the file as well.
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         let of_state =
             |state: &str| format!("SELECT pk FROM delivery WHERE state = '{state}' AND next_attempt < ?1");
         let sql = format!(
@@ -526,8 +527,8 @@ impl Mailing<'_, Write> {
         issue: &Issue,
     ) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language, reply_to, forwarded)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7 = '', ?8, ?9, ?10, ?11)";
-        self.db.execute(
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?7 = '', 1, 0), ?8, ?9, ?10, ?11) RETURNING pk";
+        self.db.one(
             sql,
             params![
                 digest,
@@ -542,8 +543,8 @@ impl Mailing<'_, Write> {
                 issue.forwarded.as_ref().map(|mail| &mail.reply_to),
                 issue.forwarded.as_ref().map(|mail| &mail.message),
             ],
-        )?;
-        Ok(IssueKey(self.db.last_key()))
+            |row| row.get(0),
+        )
     }
 
     /// Records that the web version of an issue is written.

@@ -1,10 +1,11 @@
-//! The store: one SQLite file, and a handle on it for any number of threads and processes. Views are named for the need, not the
+//! The store: a file of SQLite or a database of PostgreSQL, and a handle on it for any number of threads and processes. Views are named for the need, not the
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
 mod driver;
 mod entries;
 mod feature_index;
+mod full_text;
 mod hub;
 mod intake;
 mod leases;
@@ -15,8 +16,10 @@ mod plans;
 mod pool;
 mod publishing;
 mod refusals;
+mod revisions;
 mod schema;
 mod sources;
+mod sqlite_file;
 mod stories;
 mod subscribers;
 mod unit;
@@ -29,6 +32,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::model::store_url::StoreUrl;
 
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
@@ -47,6 +52,14 @@ pub use unit::{Read, SnapshotVersion, Unit, Write};
 pub enum StoreError {
     #[error("the database {path} cannot be opened: {}", brief(cause))]
     Open { path: String, cause: rusqlite::Error },
+    #[error("the database server cannot be used: {0}")]
+    Unreachable(String),
+    #[error("the connection to the database server was lost: nothing that was stored is lost")]
+    Lost,
+    #[error("the database server failed: {0}")]
+    Server(String),
+    #[error("the database holds something else: choose another in [store] url")]
+    ForeignDatabase,
     #[error("the database was written by a later version of courant: use that one")]
     Later,
     #[error("the file is a database, but not one of courant's: choose another [store] path")]
@@ -125,9 +138,9 @@ impl Store {
     /// among processes.
     ///
     /// # Errors
-    /// When the file cannot be opened or comes from a later version.
-    pub fn open(path: &Path, worker: &str) -> Result<Store> {
-        Ok(Store(Arc::new(pool::ConnectionPool::open(path, worker)?)))
+    /// When the file cannot be opened, the server cannot be used, or the database comes from a later version.
+    pub fn open(url: &StoreUrl, worker: &str) -> Result<Store> {
+        Ok(Store(Arc::new(blocking(|| pool::ConnectionPool::open(url, worker))?)))
     }
 
     /// Reads a consistent snapshot, whatever is written meanwhile. May be called from any thread; a runtime thread hands over
@@ -189,7 +202,7 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
+    pub fn give_back_space(&self, is_stopped: impl Fn() -> bool + Clone + Send + 'static) -> Result<()> {
         blocking(|| self.0.give_back_space(is_stopped))
     }
 
@@ -199,8 +212,7 @@ impl Store {
     /// When the database fails.
     pub fn release_dead_workers(&self) -> Result<usize> {
         let workers = self.read(|r| r.leases().workers())?;
-        let dead: Vec<String> =
-            workers.into_iter().filter(|worker| worker != self.worker() && self.0.is_dead(worker)).collect();
+        let dead = blocking(|| self.0.dead(workers))?;
         if dead.is_empty() {
             return Ok(0);
         }
@@ -211,6 +223,20 @@ impl Store {
             dead.clone().try_for_each(|worker| w.leases().take_over(worker))?;
             Ok(dead.count())
         })
+    }
+
+    /// Shows the workers of other machines that this one lives; to be called four times a minute at least.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub fn note_alive(&self) -> Result<()> {
+        blocking(|| self.0.note_alive())
+    }
+
+    /// The time for leases: always real, since other processes compare it with theirs, whatever `--now` says. Machines that share a
+    /// server have its time.
+    pub fn lease_time(&self) -> Timestamp {
+        self.0.lease_time()
     }
 
     /// The name of this process in leases.

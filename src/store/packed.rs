@@ -12,6 +12,9 @@ const LEVEL: i32 = 1;
 /// Maximum size of a text in bytes; a frame that claims more was not written by us.
 const TEXT_MAX: usize = 1 << 28;
 
+/// What a frame begins with.
+const FRAME_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+
 thread_local! {
     // Setting one up allocates some hundred kilobytes.
     static PACKER: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
@@ -40,7 +43,8 @@ fn unpack(frame: &[u8]) -> Option<String> {
 impl ToSql for Packed<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
-            Packed::Text(text) => text.to_sql(),
+            // As bytes too, since a column of a server has one type. No text begins as a frame does, which is not UTF-8.
+            Packed::Text(text) => text.as_bytes().to_sql(),
             Packed::Frame(frame) => frame.to_sql(),
         }
     }
@@ -54,7 +58,8 @@ impl FromSql for Unpacked {
         match value {
             ValueRef::Null => Ok(Unpacked(None)),
             ValueRef::Text(_) => value.as_str().map(|text| Unpacked(Some(text.to_owned()))),
-            ValueRef::Blob(frame) => Ok(Unpacked(unpack(frame))),
+            ValueRef::Blob(frame) if frame.starts_with(&FRAME_MAGIC) => Ok(Unpacked(unpack(frame))),
+            ValueRef::Blob(text) => Ok(Unpacked(String::from_utf8(text.to_vec()).ok())),
             _ => Err(FromSqlError::InvalidType),
         }
     }

@@ -15,6 +15,7 @@ use crate::model::mail_address::Address;
 use crate::model::publication::PublicationKey;
 use crate::model::sketch::Sketch;
 use crate::model::source::FetchState;
+use crate::model::store_url::StoreUrl;
 use crate::model::story::{Relation, StoredEntry};
 use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::subscription::Subscription;
@@ -544,7 +545,7 @@ fn call_sites() -> Vec<(String, u32)> {
 fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("courant.db");
-    let store = Store::open(&path, "w").unwrap();
+    let store = Store::open(&StoreUrl::Sqlite(path.clone()), "w").unwrap();
     use_all(&store).unwrap();
     let seen = plans::seen();
     let unseen: Vec<_> = call_sites()
@@ -582,4 +583,22 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Each statement runs on a server too, on one database after the other: the types of its columns and parameters are right.
+#[test]
+#[ignore = "needs a PostgreSQL server: COURANT_TEST_POSTGRES"]
+fn every_statement_runs_on_a_server() {
+    let server = std::env::var("COURANT_TEST_POSTGRES").expect("the address of a server's database");
+    let name = format!("plans_{}", std::process::id());
+    let mut admin = server.parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
+    admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let url = StoreUrl::Postgres {
+        url: server.replacen("/postgres", &format!("/{name}"), 1),
+        cache: cache.path().into(),
+    };
+    let used = Store::open(&url, "w").and_then(|store| use_all(&store));
+    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+    used.unwrap();
 }

@@ -1,40 +1,60 @@
-//! The connections of one process: one writer and a few readers.
+//! The connections of one process: one writer and a few readers, to a file or to a server.
 
 use std::cell::RefCell;
-use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use jiff::{SignedDuration, Timestamp};
 
-use super::driver::Db;
+use super::driver::{self, Db};
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
-use super::workers::{LivenessLock, hidden_path, is_free, move_to_hidden_path};
-use super::{Result, StoreError, schema};
-use crate::support::files;
+use super::values::texts;
+use super::workers::{LivenessLock, hidden_path, is_free};
+use super::{Result, StoreError, millis, schema, sqlite_file};
+use crate::model::store_url::StoreUrl;
+use crate::support::clock::{Clock, TokenSource};
 use crate::support::terminal::errln;
 
 /// Number of concurrent readers; further ones wait.
 const READERS_MAX: usize = 4;
-/// How long a process waits for others to finish writing: a unit takes a fraction of a second, and twenty may queue.
-const BUSY_MAX: Duration = Duration::from_secs(120);
-/// Pause between two tries. Each process pauses for a slightly different time, so that none always loses.
-const BUSY_PAUSE_MILLIS: u64 = 2;
-/// Page size of a new database.
-const PAGE_BYTES: u32 = 8_192;
-/// Size of the WAL, in pages, at which it is checkpointed: fewer, larger writes.
-const CHECKPOINT_PAGES: u32 = 4_000;
-/// Page cache of the writer and of each reader, in KiB.
-const WRITER_CACHE_KIB: u32 = 64 << 10;
-const READER_CACHE_KIB: u32 = 8 << 10;
-/// How much of the file is memory-mapped.
-const MAP_BYTES: u32 = 64 << 20;
 /// SQLite virtual-machine steps between two checks of the time limit.
 const STEPS_BETWEEN_LOOKS: i32 = 20_000;
-/// Pages returned to the disk at a time.
-const PAGES_GIVEN_BACK: u32 = 1_000;
+/// A worker that a server did not hear of for so long has died; a worker makes itself heard four times in this time.
+const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(60);
+
+/// Where connections are made to.
+enum Place {
+    File(PathBuf),
+    Server(Box<postgres::Config>),
+}
+
+impl Place {
+    /// A connection that may write, to a database that is up to date.
+    fn writer(&self) -> Result<Db> {
+        match self {
+            Place::File(path) => Ok(Db::sqlite(sqlite_file::open_writer(path)?)),
+            Place::Server(config) => {
+                let mut client = driver::connect(config)?;
+                let said = |step: usize, steps: usize| {
+                    errln!("bringing the database up to date: step {step} of {steps}")
+                };
+                schema::migrate_server(&mut client, said)?;
+                Ok(Db::postgres(client))
+            }
+        }
+    }
+
+    /// A connection for reading. To a server, it may also note that its worker lives.
+    fn reader(&self) -> Result<Db> {
+        match self {
+            Place::File(path) => Ok(Db::sqlite(sqlite_file::open_reader(path)?)),
+            Place::Server(config) => Ok(Db::postgres(driver::connect(config)?)),
+        }
+    }
+}
 
 /// The writing connection and its feature index.
 struct Writer {
@@ -42,17 +62,21 @@ struct Writer {
     index: RefCell<FeatureIndex>,
 }
 
-/// All connections of this process to one file.
+/// All connections of this process to one database.
 pub(super) struct ConnectionPool {
-    path: PathBuf,
+    place: Place,
     /// Closed before the writer: the last connection to close checkpoints and removes the WAL, which read-only connections
     /// cannot.
     readers: Mutex<ReadConnections>,
     writer: Mutex<Writer>,
     is_free: Condvar,
     worker: String,
+    /// Where the processes of this machine show that they live.
+    workers: PathBuf,
     /// Locked while this process lives; leases of a worker whose file is not locked are free.
     alive: Option<LivenessLock>,
+    /// How far the clock of the server is ahead of ours, in milliseconds.
+    ahead: AtomicI64,
 }
 
 #[derive(Default)]
@@ -62,40 +86,83 @@ struct ReadConnections {
 }
 
 impl ConnectionPool {
-    pub(super) fn open(path: &Path, worker: &str) -> Result<ConnectionPool> {
-        if let Some(folder) = path.parent() {
-            // A failure shows when the file is opened, with a better message.
-            let _ = std::fs::create_dir_all(folder);
-        }
-        move_to_hidden_path(path, "features");
-        move_to_hidden_path(path, "workers");
-        make_private(path);
-        let mut connection = connect(path, WRITER_CACHE_KIB)?;
-        let said =
-            |step: usize, steps: usize| errln!("bringing the database up to date: step {step} of {steps}");
-        schema::migrate(&mut connection, said)?;
-        let alive = LivenessLock::new(path, worker);
-        let db = Db::new(connection);
-        let index = FeatureIndex::open(&hidden_path(path, "features"), &store_id(&db)?)
-            .map_err(StoreError::Features)?;
-        let writer = Mutex::new(Writer { db, index: RefCell::new(index) });
-        Ok(ConnectionPool {
-            path: path.to_owned(),
-            writer,
+    pub(super) fn open(url: &StoreUrl, worker: &str) -> Result<ConnectionPool> {
+        let (place, features, workers) = match url {
+            StoreUrl::Sqlite(path) => {
+                (Place::File(path.clone()), hidden_path(path, "features"), hidden_path(path, "workers"))
+            }
+            StoreUrl::Postgres { url, cache } => {
+                let config = url.parse().map_err(StoreError::from)?;
+                (Place::Server(Box::new(config)), cache.join("features"), cache.join("workers"))
+            }
+        };
+        let db = place.writer()?;
+        let index = FeatureIndex::open(&features, &store_id(&db)?).map_err(StoreError::Features)?;
+        let pool = ConnectionPool {
+            alive: LivenessLock::new(&workers, worker, matches!(place, Place::File(_))),
+            place,
+            writer: Mutex::new(Writer { db, index: RefCell::new(index) }),
             readers: Mutex::default(),
             is_free: Condvar::new(),
             worker: worker.to_owned(),
-            alive,
-        })
+            workers,
+            ahead: AtomicI64::new(0),
+        };
+        pool.note_alive()?;
+        Ok(pool)
     }
 
     pub(super) fn worker(&self) -> &str {
         &self.worker
     }
 
-    /// Whether the process of this worker has died. Where files cannot be locked, no process counts as dead.
-    pub(super) fn is_dead(&self, worker: &str) -> bool {
-        self.alive.is_some() && is_free(&self.path, worker)
+    /// The time for leases: this machine's, or the server's, which all machines share.
+    pub(super) fn lease_time(&self) -> Timestamp {
+        Clock::of_leases() + SignedDuration::from_millis(self.ahead.load(Relaxed))
+    }
+
+    /// Tells the workers of other machines that this one lives, and sets its clock by the server's.
+    pub(super) fn note_alive(&self) -> Result<()> {
+        if matches!(self.place, Place::File(_)) {
+            return Ok(());
+        }
+        let sql = "INSERT INTO worker (name, seen) VALUES (?1, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))
+                   ON CONFLICT (name) DO UPDATE SET seen = excluded.seen RETURNING seen";
+        let (before, seen): (_, i64) = self.apart(|db| {
+            let before = Clock::of_leases();
+            Ok((before, db.one(sql, [&self.worker], |row| row.get(0))?))
+        })?;
+        self.ahead.store(seen - millis(before), Relaxed);
+        Ok(())
+    }
+
+    /// Those of these workers whose process has died. Where files cannot be locked, no process of this machine counts as dead.
+    pub(super) fn dead(&self, mut workers: Vec<String>) -> Result<Vec<String>> {
+        workers.retain(|worker| *worker != self.worker);
+        let is_proven = |worker: &String| {
+            self.alive.is_some() && is_free(&self.workers, worker, matches!(self.place, Place::File(_)))
+        };
+        let (mut dead, others): (Vec<String>, Vec<String>) = workers.into_iter().partition(is_proven);
+        if matches!(self.place, Place::Server(_)) && !others.is_empty() {
+            let sql = "SELECT value FROM json_each(?1) WHERE NOT EXISTS (SELECT 1 FROM worker WHERE name = value AND seen > ?2)";
+            let heard = millis(self.lease_time() - SILENCE_MAX);
+            dead.extend(self.apart(|db| {
+                db.execute("DELETE FROM worker WHERE seen <= ?1", [heard])?;
+                db.rows(sql, rusqlite::params![texts(&others), heard], |row| row.get::<String>(0))
+            })?);
+        }
+        Ok(dead)
+    }
+
+    /// Work on a connection of its own, beside the units that write: for what these do not look at.
+    fn apart<T>(&self, work: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        let reader = PooledReader { pool: self, db: Some(self.take_reader()?) };
+        let Some(db) = &reader.db else { return Err(StoreError::Busy) };
+        db.begin_apart()?;
+        let transaction = Transaction { db, is_open: true };
+        let result = work(db)?;
+        transaction.commit()?;
+        Ok(result)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -108,13 +175,19 @@ impl ConnectionPool {
         is_kept: bool,
         work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let writer = self.writer();
-        let transaction = Transaction::begin(&writer.db, "BEGIN IMMEDIATE")?;
+        let mut writer = self.writer();
+        if writer.db.is_closed() {
+            writer.db = self.place.writer()?;
+        }
+        writer.db.begin_write()?;
+        let transaction = Transaction { db: &writer.db, is_open: true };
         let unit = Unit::new(&writer.db, Some(&writer.index));
         writer.index.borrow_mut().refresh().map_err(StoreError::Features)?;
         unit.forget_rolled_back()?;
+        unit.intake().follow_features()?;
         let result = work(&unit)?;
         if is_kept {
+            unit.intake().note_features()?;
             transaction.commit()?;
         }
         Ok(result)
@@ -127,16 +200,16 @@ impl ConnectionPool {
     ) -> std::result::Result<T, E> {
         let reader = PooledReader { pool: self, db: Some(self.take_reader()?) };
         let Some(db) = &reader.db else { return Err(StoreError::Busy.into()) };
-        let transaction = Transaction::begin(db, "BEGIN")?;
-        if let Some(limit) = limit {
-            let end = Instant::now() + limit;
-            db.connection()
-                .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end))
+        db.begin_read(limit)?;
+        let transaction = Transaction { db, is_open: true };
+        let watched = limit.and_then(|limit| Some((db.file()?, Instant::now() + limit)));
+        if let Some((file, end)) = watched {
+            file.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end))
                 .map_err(StoreError::from)?;
         }
         let result = work(&Unit::new(db, None));
-        if limit.is_some() {
-            db.connection().progress_handler(0, None::<fn() -> bool>).map_err(StoreError::from)?;
+        if let Some((file, _)) = watched {
+            file.progress_handler(0, None::<fn() -> bool>).map_err(StoreError::from)?;
         }
         drop(transaction);
         result
@@ -145,20 +218,18 @@ impl ConnectionPool {
     fn take_reader(&self) -> Result<Db> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(db) = readers.idle.pop() {
-                return Ok(db);
+            match readers.idle.pop() {
+                Some(db) if db.is_closed() => readers.open -= 1,
+                Some(db) => return Ok(db),
+                None if readers.open < READERS_MAX => {
+                    readers.open += 1;
+                    break;
+                }
+                None => readers = self.is_free.wait(readers).unwrap_or_else(PoisonError::into_inner),
             }
-            if readers.open < READERS_MAX {
-                readers.open += 1;
-                break;
-            }
-            readers = self.is_free.wait(readers).unwrap_or_else(PoisonError::into_inner);
         }
         drop(readers);
-        let opened = connect(&self.path, READER_CACHE_KIB).and_then(|connection| {
-            connection.pragma_update(None, "query_only", true)?;
-            Ok(Db::new(connection))
-        });
+        let opened = self.place.reader();
         if opened.is_err() {
             self.readers.lock().unwrap_or_else(PoisonError::into_inner).open -= 1;
             self.is_free.notify_one();
@@ -167,31 +238,23 @@ impl ConnectionPool {
     }
 
     pub(super) fn checkpoint(&self) -> Result<()> {
-        Ok(self.writer().db.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+        self.writer().db.file().map_or(Ok(()), sqlite_file::checkpoint)
     }
 
-    pub(super) fn give_back_space(&self, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
-        loop {
+    pub(super) fn give_back_space(
+        &self,
+        is_stopped: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> Result<()> {
+        let mut has_more = true;
+        while has_more {
             let writer = self.writer();
-            let free: u32 =
-                writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-            let pages: u32 =
-                writer.db.connection().pragma_query_value(None, "page_count", |row| row.get(0))?;
-            // A tenth is kept: pages freed now are needed again at the next run.
-            if free <= (pages / 10).max(PAGES_GIVEN_BACK) {
-                return Ok(());
-            }
-            let mut statement =
-                writer.db.connection().prepare(&format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})"))?;
-            let given = statement.query_map([], |_| Ok(()))?.count();
-            let left: u32 =
-                writer.db.connection().pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-            if given == 0 && left >= free {
-                drop(statement);
-                // A file created before auto-vacuum was enabled: written anew once, which a kill undoes.
-                return write_anew(writer.db.connection(), is_stopped);
-            }
+            has_more = match writer.db.file() {
+                Some(file) => sqlite_file::give_back_pages(file, is_stopped.clone())?,
+                // A server does it by itself.
+                None => false,
+            };
         }
+        Ok(())
     }
 }
 
@@ -204,26 +267,11 @@ impl Drop for ConnectionPool {
             if unit.leases().has_any(&self.worker).unwrap_or(false) {
                 let _ = unit.leases().release(&self.worker);
             }
+            if matches!(self.place, Place::Server(_)) {
+                let _ = writer.db.execute("DELETE FROM worker WHERE name = ?1", [&self.worker]);
+            }
         }
         drop(self.alive.take());
-    }
-}
-
-/// Creates the file of a new database readable only by its owner, since it holds personal addresses, and narrows what stands
-/// beside one that exists. SQLite gives its own files the same permissions. A failure shows when the file is opened, with a
-/// better message.
-fn make_private(path: &Path) {
-    if !path.exists() {
-        drop(files::open_private(path));
-    }
-    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    for ending in ["", "-wal", "-shm"] {
-        let mut name = whole.clone().into_os_string();
-        name.push(ending);
-        files::narrow(Path::new(&name));
-    }
-    for ending in ["features", "workers"] {
-        files::narrow_folder(&hidden_path(path, ending), |_| true);
     }
 }
 
@@ -240,18 +288,13 @@ impl Drop for PooledReader<'_> {
     }
 }
 
-/// A transaction, rolled back when dropped without `commit`.
+/// An open transaction, rolled back when dropped without `commit`.
 struct Transaction<'a> {
     db: &'a Db,
     is_open: bool,
 }
 
-impl<'a> Transaction<'a> {
-    fn begin(db: &'a Db, sql: &str) -> Result<Transaction<'a>> {
-        db.begin(sql)?;
-        Ok(Transaction { db, is_open: true })
-    }
-
+impl Transaction<'_> {
     fn commit(mut self) -> Result<()> {
         self.db.control("COMMIT")?;
         self.is_open = false;
@@ -261,8 +304,7 @@ impl<'a> Transaction<'a> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // SQLite rolls back by itself when the disk is full.
-        if self.is_open && !self.db.connection().is_autocommit() {
+        if self.is_open && self.db.is_within_transaction() {
             let _ = self.db.control("ROLLBACK");
         }
     }
@@ -270,76 +312,11 @@ impl Drop for Transaction<'_> {
 
 /// An id that tells this database from another one under the same name.
 fn store_id(db: &Db) -> Result<String> {
-    let id = db.row("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))?;
-    if let Some(id) = id {
+    let sql = "SELECT value FROM secret WHERE name = 'store'";
+    if let Some(id) = db.row(sql, [], |row| row.get(0))? {
         return Ok(id);
     }
-    db.execute("INSERT INTO secret (name, value) VALUES ('store', lower(hex(randomblob(16)))) ON CONFLICT DO NOTHING", [])?;
-    db.one("SELECT value FROM secret WHERE name = 'store'", [], |row| row.get(0))
-}
-
-/// Writes a file anew such that freed pages can be returned to the disk from now on. When stopped, the file stays as it was.
-fn write_anew(connection: &Connection, is_stopped: impl Fn() -> bool + Send + 'static) -> Result<()> {
-    const INSTRUCTIONS: i32 = 100_000;
-    let is_stopped = AssertUnwindSafe(is_stopped);
-    let handler = move || {
-        let is_stopped = &is_stopped;
-        (is_stopped.0)()
-    };
-    connection.progress_handler(INSTRUCTIONS, Some(handler))?;
-    let written = connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
-    connection.progress_handler(0, None::<fn() -> bool>)?;
-    match written {
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => Ok(()),
-        written => Ok(written?),
-    }
-}
-
-fn connect(path: &Path, cache_kib: u32) -> Result<Connection> {
-    let open = |cause| StoreError::of_opening(path, cause);
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-    connection.busy_handler(Some(wait_for_others)).map_err(open)?;
-    let is_new =
-        connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).map_err(open)? == 0;
-    if is_new {
-        // Takes effect only on an empty file. Of the usual pages of 4 kB, an entry of 2.7 kB would fill one alone; freed pages can be
-        // returned to the disk.
-        let pragmas = format!("PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL");
-        connection.execute_batch(&pragmas).map_err(open)?;
-    }
-    use_log(&connection).map_err(open)?;
-    // Freed parts of pages are overwritten; erasing people sets this to ON (`Subscribers::delete`).
-    let pragmas = format!(
-        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; PRAGMA cache_size = -{cache_kib};
-         PRAGMA mmap_size = {MAP_BYTES}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;"
-    );
-    connection.execute_batch(&pragmas).map_err(open)?;
-    Ok(connection)
-}
-
-/// Switches to WAL mode, in which readers are not blocked by the writer. Two processes that create a file at once collide here,
-/// where SQLite does not call the busy handler.
-fn use_log(connection: &Connection) -> rusqlite::Result<()> {
-    let mut tries = 0;
-    loop {
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-                    && wait_for_others(tries) =>
-            {
-                tries += 1
-            }
-            result => return result,
-        }
-    }
-}
-
-/// Pauses after this many failed tries; returns whether to try again.
-fn wait_for_others(tries: i32) -> bool {
-    let own = u64::from(std::process::id()) % 7;
-    let pause = Duration::from_millis(BUSY_PAUSE_MILLIS + (tries.unsigned_abs() as u64).min(8) + own);
-    std::thread::sleep(pause);
-    pause * tries.unsigned_abs() < BUSY_MAX
+    let fresh = TokenSource::System.token().map_err(|error| StoreError::Server(error.to_string()))?;
+    db.execute("INSERT INTO secret (name, value) VALUES ('store', ?1) ON CONFLICT DO NOTHING", [fresh])?;
+    db.one(sql, [], |row| row.get(0))
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::entries::{MarkupScope, published};
+use super::full_text::SearchTerms;
 use super::unit::{Publishing, Write};
 use super::values::keys_text;
 use super::{Result, Unit, millis, optional_time, time};
@@ -34,7 +35,7 @@ impl<A> Publishing<'_, A> {
     pub fn dirty_keys(&self) -> Result<Vec<StoryKey>> {
         let sql =
             "SELECT dirty_story.story FROM dirty_story LEFT JOIN entry ON entry.story = dirty_story.story
-                   GROUP BY dirty_story.story ORDER BY min(sort_date), dirty_story.story";
+                   GROUP BY dirty_story.story ORDER BY coalesce(min(sort_date), 0), dirty_story.story";
         self.db.rows(sql, [], |row| row.get(0))
     }
 
@@ -102,13 +103,12 @@ impl<A> Publishing<'_, A> {
         let mut numbers: Vec<Seq> = self.db.rows(&newest, [publication], |row| row.get(0))?;
         if let Some(after) = after {
             let later = "SELECT seq FROM published_story WHERE publication = ?1 AND seq > ?2";
-            numbers.extend(self.db.rows(later, params![publication, after], |row| row.get::<_, Seq>(0))?);
+            numbers.extend(self.db.rows(later, params![publication, after], |row| row.get::<Seq>(0))?);
         }
         numbers.sort_unstable();
         numbers.dedup();
         // The plus sign keeps the planner from walking the whole publication by date where only a few numbers are wanted.
-        let condition =
-            "published_story.publication = ?1 AND published_story.seq IN (SELECT value FROM json_each(?2))";
+        let condition = "published_story.publication = ?1 AND published_story.seq IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))";
         published(
             self.db,
             condition,
@@ -131,49 +131,44 @@ impl<A> Publishing<'_, A> {
     /// The days (UTC) on which the channel has stories, newest first, and how many.
     pub fn days(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT day, stories FROM published_day ORDER BY day DESC";
-        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))
     }
 
     /// The stories that match a search, without HTML: those with all words in the title, then those with all words anywhere, then,
     /// where these are few, those where the last word is a prefix; newest first within each group. Of words that many entries have,
     /// only the newest entries are looked at, so that a search costs the same whatever the size of the store.
     pub fn search(&self, words: &[&str], stories_max: usize) -> Result<Vec<Story>> {
-        // In quotes, nothing is an operator; SQLite ends an expression at NUL.
-        let quoted: Vec<String> =
-            words.iter().map(|word| format!("\"{}\"", word.replace(['"', '\0'], ""))).collect();
-        let Some((last, others)) = quoted.split_last() else { return Ok(Vec::new()) };
-        let all = quoted.join(" AND ");
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let anywhere = SearchTerms { words, in_title: false, last_is_prefix: false };
         let entries_max = stories_max * ENTRIES_OF_STORY;
-        let matches = self.matches(&all, EntryKey::BEFORE_ALL, stories_max * MATCHES_OF_STORY)?;
+        let index = self.db.full_text();
+        let matches =
+            index.matches(self.db, anywhere, EntryKey::BEFORE_ALL, stories_max * MATCHES_OF_STORY)?;
         let mut keys: Vec<StoryKey> = Vec::new();
         if let Some(oldest) = matches.last() {
-            let titled = self.matches(&format!("{{title}} : ({all})"), *oldest, entries_max)?;
+            let in_title = SearchTerms { in_title: true, ..anywhere };
+            let titled = index.matches(self.db, in_title, *oldest, entries_max)?;
             self.add_stories_of(&titled, &mut keys)?;
             if keys.len() < stories_max {
                 self.add_stories_of(&matches[..matches.len().min(entries_max)], &mut keys)?;
             }
         }
         if keys.len() < stories_max && matches.len() < entries_max {
-            let begun = others.iter().cloned().chain([format!("{last}*")]).collect::<Vec<_>>().join(" AND ");
-            self.add_stories_of(&self.matches(&begun, EntryKey::BEFORE_ALL, entries_max)?, &mut keys)?;
+            let begun = SearchTerms { last_is_prefix: true, ..anywhere };
+            let begun = index.matches(self.db, begun, EntryKey::BEFORE_ALL, entries_max)?;
+            self.add_stories_of(&begun, &mut keys)?;
         }
         keys.truncate(stories_max);
         let unit: Unit<A> = Unit::new(self.db, self.index);
         unit.entries().stories(&keys, MarkupScope::Without)
     }
 
-    /// The newest entries that match an expression of FTS5, of those that are not older than one; the newest first.
-    fn matches(&self, expression: &str, oldest: EntryKey, entries_max: usize) -> Result<Vec<EntryKey>> {
-        let sql = format!(
-            "SELECT rowid FROM entry_text WHERE entry_text MATCH ?1 AND rowid >= ?2 ORDER BY rowid DESC LIMIT {entries_max}"
-        );
-        self.db.rows(&sql, params![expression, oldest], |row| row.get(0))
-    }
-
     /// Adds the stories of entries, the newest first, that are not there yet.
     fn add_stories_of(&self, entries: &[EntryKey], keys: &mut Vec<StoryKey>) -> Result<()> {
         let sql =
-            "SELECT entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.pk = wanted.value
+            "SELECT entry.story FROM json_each(?1) AS wanted CROSS JOIN entry ON entry.pk = CAST(wanted.value AS BIGINT)
                    ORDER BY entry.sort_date DESC, entry.pk DESC";
         let mut known: HashSet<StoryKey> = keys.iter().copied().collect();
         let stories: Vec<StoryKey> = self.db.rows(sql, [keys_text(entries)], |row| row.get(0))?;
@@ -268,9 +263,8 @@ impl Publishing<'_, Write> {
     /// Removes a story that no longer exists from all publications; returns which those were, and the date that it was sorted by.
     pub fn withdraw_story(&self, story: StoryKey) -> Result<(Vec<PublicationKey>, Option<Timestamp>)> {
         let sql = "DELETE FROM published_story WHERE story = ?1 RETURNING publication, sort_date";
-        let rows = self
-            .db
-            .rows(sql, [story], |row| Ok((row.get::<_, PublicationKey>(0)?, row.get::<_, i64>(1)?)))?;
+        let rows =
+            self.db.rows(sql, [story], |row| Ok((row.get::<PublicationKey>(0)?, row.get::<i64>(1)?)))?;
         let date = rows
             .iter()
             .find(|(publication, _)| *publication == PublicationKey::Channel)
@@ -318,19 +312,12 @@ impl Publishing<'_, Write> {
             "SELECT unindexed.entry, entry.title, entry.summary FROM unindexed LEFT JOIN entry ON entry.pk = unindexed.entry LIMIT {entries_max}"
         );
         let rows = self.db.rows(&select, [], |row| {
-            Ok((
-                row.get::<_, EntryKey>(0)?,
-                row.get::<_, Option<String>>(1)?,
-                row.get::<_, Option<String>>(2)?,
-            ))
+            Ok((row.get::<EntryKey>(0)?, row.get::<Option<String>>(1)?, row.get::<Option<String>>(2)?))
         })?;
         for (key, title, summary) in &rows {
             self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
-            if title.is_some() {
-                self.db.execute(
-                    "INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)",
-                    params![key, title, summary],
-                )?;
+            if let (Some(title), Some(summary)) = (title, summary) {
+                self.db.full_text().put(self.db, *key, title, summary)?;
             }
             self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [key])?;
         }

@@ -75,16 +75,16 @@ impl<A> Mailing<'_, A> {
             "SELECT coalesce(max(taken), 0), max(latest) FROM domain_day WHERE domain = ?1 AND day >= ?2";
         self.db.one(sql, params![domain, day(from)], |row| {
             Ok(AcceptedAtDomain {
-                most_a_day: row.get::<_, i64>(0)?.unsigned_abs(),
-                latest: row.get::<_, Option<i64>>(1)?.map(time),
+                most_a_day: row.get::<i64>(0)?.unsigned_abs(),
+                latest: row.get::<Option<i64>>(1)?.map(time),
             })
         })
     }
 
     /// What all domains together took, on the best day since that of a time.
     pub fn taken_a_day(&self, from: Timestamp) -> Result<u64> {
-        let sql = "SELECT coalesce(max(total), 0) FROM (SELECT sum(taken) AS total FROM domain_day WHERE day >= ?1 GROUP BY day)";
-        Ok(self.db.one(sql, [day(from)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        let sql = "SELECT coalesce(max(total), 0) FROM (SELECT CAST(sum(taken) AS BIGINT) AS total FROM domain_day WHERE day >= ?1 GROUP BY day) AS days";
+        Ok(self.db.one(sql, [day(from)], |row| row.get::<i64>(0))?.unsigned_abs())
     }
 
     /// Whether a server took other mail to the recipient of a delivery, as far as that is kept.
@@ -98,7 +98,7 @@ impl Mailing<'_, Write> {
     /// A reader was refused.
     pub fn put_refusal(&self, refused: &NewRefusal, now: Timestamp) -> Result<()> {
         let sql = "INSERT INTO refusal (hash, domain, words, is_gone, since, latest, delivery) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)
-                   ON CONFLICT (hash) DO UPDATE SET since = iif(is_gone = ?4, min(since, ?5), ?5), domain = ?2, words = ?3, is_gone = ?4, latest = ?5, delivery = ?6";
+                   ON CONFLICT (hash) DO UPDATE SET since = iif(refusal.is_gone = ?4, min(refusal.since, ?5), ?5), domain = ?2, words = ?3, is_gone = ?4, latest = ?5, delivery = ?6";
         let NewRefusal { hash, domain, words, is_gone, delivery } = refused;
         self.db.execute(sql, params![hash, domain, words, is_gone, millis(now), delivery])?;
         Ok(())
@@ -108,7 +108,7 @@ impl Mailing<'_, Write> {
     pub fn note_taken(&self, hash: &str, domain: &str, now: Timestamp) -> Result<()> {
         self.db.execute("DELETE FROM refusal WHERE hash = ?1", [hash])?;
         let sql = "INSERT INTO domain_day (domain, day, taken, latest) VALUES (?1, ?2, 1, ?3)
-                   ON CONFLICT (domain, day) DO UPDATE SET taken = taken + 1, latest = ?3";
+                   ON CONFLICT (domain, day) DO UPDATE SET taken = domain_day.taken + 1, latest = ?3";
         self.db.execute(sql, params![domain, day(now), millis(now)])?;
         Ok(())
     }

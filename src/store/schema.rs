@@ -1,6 +1,7 @@
 //! The schema and its migrations. Each step is a transaction that also increments the version, so a killed process leaves only
 //! complete steps; two processes that open a store at once wait for each other.
 
+use postgres::Client;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
@@ -72,4 +73,50 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
         transaction.pragma_update(None, "user_version", (at + steps.len()) as i64)?;
         transaction.commit()?;
     }
+}
+
+/// The same for a server; the first step makes what those of SQLite had made by then.
+const SERVER_STEPS: [&str; 1] = [include_str!("../../migrations/postgres/0001_start.sql")];
+
+/// Brings the database of a server up to date, as [`migrate`] does a file.
+///
+/// # Errors
+/// When the database comes from a later version or holds something else, or when the server fails; steps already applied stay.
+pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)) -> Result<(), StoreError> {
+    loop {
+        let mut transaction = client.transaction()?;
+        // Nobody else does the same, and nobody waits who finds nothing to do.
+        if server_version(&mut transaction)? == Some(SERVER_STEPS.len()) {
+            return Ok(());
+        }
+        transaction.batch_execute("SELECT pg_advisory_xact_lock(hashtext('courant schema'))")?;
+        let at = server_version(&mut transaction)?;
+        if at == Some(SERVER_STEPS.len()) {
+            return Ok(());
+        }
+        let Some(step) = SERVER_STEPS.get(at.unwrap_or(0)) else { return Err(StoreError::Later) };
+        match at {
+            Some(at) => on_step(at + 1, SERVER_STEPS.len()),
+            None => {
+                let sql = "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r')";
+                if transaction.query_one(sql, &[])?.get(0) {
+                    return Err(StoreError::ForeignDatabase);
+                }
+                transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
+            }
+        }
+        transaction.batch_execute(step)?;
+        transaction.batch_execute("UPDATE courant_schema SET version = version + 1")?;
+        transaction.commit()?;
+    }
+}
+
+/// Number of steps already applied; `None` in a database that was never used.
+fn server_version(transaction: &mut postgres::Transaction) -> Result<Option<usize>, StoreError> {
+    let sql = "SELECT to_regclass('courant_schema') IS NOT NULL";
+    if !transaction.query_one(sql, &[])?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let version: i64 = transaction.query_one("SELECT version FROM courant_schema", &[])?.get(0);
+    Ok(Some(usize::try_from(version).unwrap_or(usize::MAX)))
 }

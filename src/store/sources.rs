@@ -36,7 +36,7 @@ impl<A> Sources<'_, A> {
     /// The fetch state of a source; empty for a new one.
     pub fn state(&self, source: &str) -> Result<FetchState> {
         let json =
-            self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<_, String>(0))?;
+            self.db.row("SELECT state FROM source WHERE id = ?1", [source], |row| row.get::<String>(0))?;
         Ok(json.as_deref().map(state_from).unwrap_or_default())
     }
 
@@ -45,14 +45,14 @@ impl<A> Sources<'_, A> {
         let sql = "SELECT source.id, state FROM json_each(?1) AS asked CROSS JOIN source ON source.id = asked.value";
         let rows = self
             .db
-            .rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?))))?;
+            .rows(sql, [texts(sources)], |row| Ok((row.get(0)?, state_from(&row.get::<String>(1)?))))?;
         Ok(rows.into_iter().collect())
     }
 
     /// The fetch states of all sources ever read.
     pub fn states(&self) -> Result<HashMap<String, FetchState>> {
         let rows = self.db.rows("SELECT id, state FROM source", [], |row| {
-            Ok((row.get(0)?, state_from(&row.get::<_, String>(1)?)))
+            Ok((row.get(0)?, state_from(&row.get::<String>(1)?)))
         })?;
         Ok(rows.into_iter().collect())
     }
@@ -63,8 +63,8 @@ impl<A> Sources<'_, A> {
         self.db.rows(sql, [], |row| {
             Ok(SourceRow {
                 id: row.get(0)?,
-                entries: row.get::<_, i64>(1)?.unsigned_abs(),
-                state: state_from(&row.get::<_, String>(2)?),
+                entries: row.get::<i64>(1)?.unsigned_abs(),
+                state: state_from(&row.get::<String>(2)?),
             })
         })
     }

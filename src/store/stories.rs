@@ -25,8 +25,8 @@ impl<A> Stories<'_, A> {
             Ok(LabelledEntry {
                 title: row.get(0)?,
                 summary: row.get(1)?,
-                language: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-                topics: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
+                language: row.get::<Option<String>>(2)?.unwrap_or_default(),
+                topics: serde_json::from_str(&row.get::<String>(3)?).unwrap_or_default(),
             })
         })
     }

@@ -1,8 +1,9 @@
 //! Subscribers, suppressions and returned mail.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
+use super::driver::Row;
 use super::unit::{Subscribers, Write};
 use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::{DigestId, Issue, Scope};
@@ -76,7 +77,7 @@ fn subscriber(row: &Row) -> rusqlite::Result<Result<(i64, Subscriber)>> {
         state,
         preferences: Preferences { language: row.get(3)?, interests, cadence },
         seen: row.get(6)?,
-        last_issue: row.get::<_, Option<i64>>(7)?.map(time),
+        last_issue: row.get::<Option<i64>>(7)?.map(time),
         created: time(row.get(8)?),
         consent: Consent { source: row.get(9)?, at: time(row.get(10)?), text: row.get(11)? },
     };
@@ -138,7 +139,7 @@ impl<A> Subscribers<'_, A> {
     /// Number of subscribers in each state.
     pub fn counts(&self) -> Result<Vec<(String, u64)>> {
         let sql = "SELECT state, count(*) FROM subscriber GROUP BY state ORDER BY state";
-        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+        self.db.rows(sql, [], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))
     }
 
     /// Some of the groups of due subscribers, those waiting longest first.
@@ -147,9 +148,8 @@ impl<A> Subscribers<'_, A> {
             "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot <= ?1
              GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}"
         );
-        let rows = self
-            .db
-            .rows(&sql, [millis(now)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+        let rows =
+            self.db.rows(&sql, [millis(now)], |row| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?)))?;
         let group = |(language, interests_text, seen): (String, String, EntryKey)| {
             let interests = serde_json::from_str(&interests_text)
                 .map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
@@ -200,14 +200,14 @@ impl<A> Subscribers<'_, A> {
     /// When the owner of an address last agreed to get mail, or was let back in.
     pub fn last_agreed(&self, hash: &str) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(at) FROM (SELECT consent_at AS at FROM subscriber WHERE hash = ?1
-                   UNION ALL SELECT lifted FROM lifted_suppression WHERE hash = ?1)";
-        self.db.one(sql, [hash], |row| Ok(row.get::<_, Option<i64>>(0)?.map(time)))
+                   UNION ALL SELECT lifted FROM lifted_suppression WHERE hash = ?1) AS agreed";
+        self.db.one(sql, [hash], |row| Ok(row.get::<Option<i64>>(0)?.map(time)))
     }
 
     /// When the owner of an address was last let back in.
     pub fn last_readmitted(&self, hash: &str) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(lifted) FROM lifted_suppression WHERE hash = ?1";
-        self.db.one(sql, [hash], |row| Ok(row.get::<_, Option<i64>>(0)?.map(time)))
+        self.db.one(sql, [hash], |row| Ok(row.get::<Option<i64>>(0)?.map(time)))
     }
 
     /// Whether any delivery to an address is stored.
@@ -223,10 +223,7 @@ impl<A> Subscribers<'_, A> {
     pub fn queued_since(&self, address: &str, digest: &DigestId, since: Timestamp) -> Result<u64> {
         let sql = "SELECT count(*) FROM delivery JOIN issue ON issue.pk = delivery.issue
                    WHERE recipient = ?1 COLLATE NOCASE AND issue.digest = ?2 AND created >= ?3";
-        Ok(self
-            .db
-            .one(sql, params![address, digest, millis(since)], |row| row.get::<_, i64>(0))?
-            .unsigned_abs())
+        Ok(self.db.one(sql, params![address, digest, millis(since)], |row| row.get::<i64>(0))?.unsigned_abs())
     }
 
     /// The deliveries to an address: digest, subject, time, state, last error.
@@ -283,9 +280,7 @@ impl Subscribers<'_, Write> {
         }
         let count = "SELECT count(*) FROM bounce WHERE hash = ?1 AND kind = ?2 AND at >= ?3 AND is_past = 0";
         Ok(Some(
-            self.db
-                .one(count, params![hash, kind, millis(since)], |row| row.get::<_, i64>(0))?
-                .unsigned_abs(),
+            self.db.one(count, params![hash, kind, millis(since)], |row| row.get::<i64>(0))?.unsigned_abs(),
         ))
     }
 
@@ -320,13 +315,14 @@ impl Subscribers<'_, Write> {
     /// Deletes a subscriber; `false` if there is none.
     pub fn delete(&self, hash: &str) -> Result<bool> {
         // Erased data has to be gone from the file as well.
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         Ok(self.db.execute("DELETE FROM subscriber WHERE hash = ?1", [hash])? == 1)
     }
 
     /// Stores a sign-up until it is confirmed or expires.
     pub fn put_sign_up(&self, hash: &str, expires: Timestamp, sign_up: &SignUp) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO sign_up (hash, expires, address, language, tastes, schedule, consent_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO sign_up (hash, expires, address, language, tastes, schedule, consent_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                   ON CONFLICT (hash, expires) DO UPDATE SET address = ?3, language = ?4, tastes = ?5, schedule = ?6, consent_text = ?7";
         let parameters = params![
             hash,
             millis(expires),
@@ -344,24 +340,24 @@ impl Subscribers<'_, Write> {
     pub fn forget_sign_ups(&self, hash: &str) -> Result<()> {
         // Checked first, since an import calls this for each row.
         let any = "SELECT EXISTS (SELECT 1 FROM sign_up WHERE hash = ?1)";
-        if !self.db.one(any, [hash], |row| row.get::<_, bool>(0))? {
+        if !self.db.one(any, [hash], |row| row.get::<bool>(0))? {
             return Ok(());
         }
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         self.db.execute("DELETE FROM sign_up WHERE hash = ?1", [hash])?;
         Ok(())
     }
 
     /// Deletes the sign-ups that were not confirmed in time.
     pub fn forget_expired_sign_ups(&self, now: Timestamp) -> Result<()> {
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         self.db.execute("DELETE FROM sign_up WHERE expires < ?1", [millis(now)])?;
         Ok(())
     }
 
     /// Deletes all deliveries to an address, mails that were for it alone, and forwarded mail from it.
     pub fn delete_deliveries(&self, address: &str) -> Result<()> {
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         self.db.execute("DELETE FROM delivery WHERE recipient = ?1 COLLATE NOCASE", [address])?;
         let written = "DELETE FROM delivery WHERE issue IN (SELECT pk FROM issue WHERE digest = ?1 AND reply_to = ?2 COLLATE NOCASE)";
         self.db.execute(written, params![DigestId::Answer, address])?;
@@ -371,7 +367,7 @@ impl Subscribers<'_, Write> {
     /// Deletes the mails that contain an address (confirmations, forwarded mail), if they are settled and were created before a
     /// time.
     pub fn forget_private_mail(&self, limit: Timestamp) -> Result<()> {
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         let settled = "DELETE FROM delivery WHERE state IN ('sent', 'failed') AND issue IN (SELECT pk FROM issue WHERE digest IN (?1, ?2) AND created < ?3)";
         self.db.execute(settled, params![DigestId::Confirmation, DigestId::Answer, millis(limit)])?;
         self.delete_private_issues(limit)
@@ -396,7 +392,7 @@ impl Subscribers<'_, Write> {
 
     /// Deletes the bounces, refusals and lifted suppressions of an address.
     pub fn forget_history(&self, hash: &str) -> Result<()> {
-        self.db.batch("PRAGMA secure_delete = ON")?;
+        self.db.erase_deleted()?;
         self.db.execute("DELETE FROM lifted_suppression WHERE hash = ?1", [hash])?;
         self.db.execute("DELETE FROM bounce WHERE hash = ?1", [hash])?;
         self.db.execute("DELETE FROM refusal WHERE hash = ?1", [hash])?;
@@ -417,7 +413,7 @@ impl Subscribers<'_, Write> {
             "SELECT pk, schedule, next_slot FROM subscriber WHERE pk > ?1 AND state = 'active' AND next_slot > ?2 ORDER BY pk LIMIT {PAGE}"
         );
         let rows = self.db.rows(&sql, params![after, millis(now)], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+            Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?))
         })?;
         for (key, schedule, slot) in &rows {
             let Ok(cadence) = Cadence::parse(schedule) else { continue };
@@ -447,7 +443,7 @@ impl Subscribers<'_, Write> {
         );
         let parameters = params![group.interests_text, group.language, group.seen, millis(new.now)];
         let members = self.db.rows(&sql, parameters, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?))
         })?;
         // Without members, no issue is stored.
         let Some(_) = members.first() else { return Ok(0) };

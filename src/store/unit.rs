@@ -79,7 +79,7 @@ impl<'a, Access> Unit<'a, Access> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotVersion {
     unit: u64,
-    /// SQLite's `data_version`, which changes when other connections write.
+    /// Changes when other connections write.
     version: i64,
 }
 
@@ -96,10 +96,7 @@ impl Unit<'_, Write> {
     /// # Errors
     /// When the database fails.
     pub fn moment(&self) -> Result<SnapshotVersion> {
-        Ok(SnapshotVersion {
-            unit: self.db.begun(),
-            version: self.db.one("PRAGMA data_version", [], |row| row.get(0))?,
-        })
+        Ok(SnapshotVersion { unit: self.db.begun(), version: self.db.data_version()? })
     }
 
     /// Runs a part of the unit that may fail on its own: its writes are rolled back, the rest of the unit goes on.
@@ -133,13 +130,14 @@ impl Unit<'_, Write> {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::store_url::StoreUrl;
     use crate::store::{Store, StoreError};
 
     #[test]
     fn a_unit_is_next_after_another_unless_somebody_wrote_in_between() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.db");
-        let (one, other) = (Store::open(&path, "one").unwrap(), Store::open(&path, "other").unwrap());
+        let url = StoreUrl::Sqlite(folder.path().join("a.db"));
+        let (one, other) = (Store::open(&url, "one").unwrap(), Store::open(&url, "other").unwrap());
         let moment = || one.write(|w| w.moment()).unwrap();
         let first = moment();
         assert!(moment().is_next_after(first) && !moment().is_next_after(first));

@@ -1,8 +1,9 @@
 //! Subscriptions at hubs (WebSub, W3C Recommendation of 23 January 2018).
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
+use super::driver::Row;
 use super::unit::{Subscriptions, Write};
 use super::{Result, millis, optional_time, time};
 use crate::model::subscription::Subscription;

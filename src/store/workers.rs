@@ -33,10 +33,13 @@ pub(super) struct LivenessLock {
 
 impl LivenessLock {
     /// `None` where files cannot be locked: leases then end by time alone. Files of dead processes are removed.
-    pub(super) fn new(store: &Path, worker: &str) -> Option<LivenessLock> {
-        let folder = hidden_path(store, "workers");
-        create_private_folder(&folder).ok()?;
-        sweep(&folder);
+    /// With `is_alone`, all workers are on this machine; else a file that is missing says nothing, and those of the dead stay until
+    /// somebody has taken over what they held.
+    pub(super) fn new(folder: &Path, worker: &str, is_alone: bool) -> Option<LivenessLock> {
+        create_private_folder(folder).ok()?;
+        if is_alone {
+            sweep(folder);
+        }
         let path = folder.join(worker);
         for _ in 0..TRIES {
             let lock = create_private(&path).ok()?;
@@ -56,18 +59,19 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// Whether a worker's file is unlocked. Names come from our own rows and are alphanumeric.
-pub(super) fn is_free(store: &Path, worker: &str) -> bool {
+/// Whether a worker's file is unlocked, or missing where all workers are on this machine. Names come from our own rows and are
+/// alphanumeric.
+pub(super) fn is_free(folder: &Path, worker: &str, is_alone: bool) -> bool {
     if worker.is_empty() || !worker.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }
-    let path = hidden_path(store, "workers").join(worker);
+    let path = folder.join(worker);
     match File::open(&path) {
         Ok(file) if file.try_lock().is_ok() => {
             let _ = std::fs::remove_file(&path);
             true
         }
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => is_alone && error.kind() == std::io::ErrorKind::NotFound,
         Ok(_) => false,
     }
 }
@@ -85,15 +89,14 @@ mod tests {
     #[test]
     fn the_file_of_one_that_begins_is_not_swept_away_by_others_that_begin() {
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().join("a.db");
         std::thread::scope(|scope| {
             for worker in 0..8 {
-                let store = &store;
+                let folder = folder.path();
                 scope.spawn(move || {
                     for turn in 0..100 {
                         let name = format!("{worker:x}a{turn:x}");
-                        let alive = LivenessLock::new(store, &name).unwrap();
-                        assert!(alive.path.exists() && !is_free(store, &name), "{name}");
+                        let alive = LivenessLock::new(folder, &name, true).unwrap();
+                        assert!(alive.path.exists() && !is_free(folder, &name, true), "{name}");
                     }
                 });
             }

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod files;
 pub mod i18n;
+pub mod mail;
 pub mod markup;
 pub mod process;
 pub mod public_folder;

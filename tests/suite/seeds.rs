@@ -4,6 +4,7 @@
 use std::path::Path;
 
 #[path = "../../fuzz/parsers.rs"]
+#[allow(dead_code)] // What is for the targets only.
 mod parsers;
 
 /// A document as it is, cut, repeated, and with some of its bytes changed.

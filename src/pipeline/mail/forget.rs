@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::digest;
 use crate::model::digest::{Digest, DigestId, ISSUES_LISTED};
 use crate::store::Store;
-use crate::support::clock::Clock;
 
 /// Rows deleted in one unit of work.
 const FORGOTTEN: usize = 2_000;
@@ -28,7 +27,7 @@ pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> a
     let refusals = now.saturating_sub(REFUSALS_KEPT)?;
     store.write(|w| {
         w.subscribers().forget_expired_sign_ups(now)?;
-        w.mailing().forget_turns(Clock::of_leases())?;
+        w.mailing().forget_turns(store.lease_time())?;
         w.mailing().forget_refusals(refusals)?;
         w.subscribers().forget_private_mail(private)
     })?;

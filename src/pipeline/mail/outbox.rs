@@ -101,7 +101,7 @@ impl OutboxWorker {
     /// Gives up what a killed run may have sent, if that is configured.
     fn skip_uncertain(&self) -> Result<(), StoreError> {
         if self.pace.on_uncertain == OnUncertain::Skip {
-            let skipped = self.store.write(|w| w.mailing().skip_uncertain(Clock::of_leases()))?;
+            let skipped = self.store.write(|w| w.mailing().skip_uncertain(self.store.lease_time()))?;
             if skipped > 0 {
                 tracing::warn!(skipped, "deliveries that a killed run had handed over are not sent again");
             }
@@ -120,7 +120,7 @@ impl OutboxWorker {
     ) -> anyhow::Result<Deliveries> {
         self.skip_uncertain()?;
         let (due, paused) = self.store.read(|r| {
-            let due = r.mailing().due(self.clock.now(), Clock::of_leases(), digest)?;
+            let due = r.mailing().due(self.clock.now(), self.store.lease_time(), digest)?;
             Ok::<_, StoreError>((due, r.mailing().paused_domains()?))
         })?;
         let total = due.lists.len() + due.others.len();
@@ -301,7 +301,7 @@ impl OutboxWorker {
             (None, Err(error)) => return failed(DeliverError::Permanent(error.to_string())),
             (None, Ok(message)) => message,
         };
-        let wait = turn.map(|turn| turn.duration_since(Clock::of_leases()));
+        let wait = turn.map(|turn| turn.duration_since(self.store.lease_time()));
         if let Some(wait) = wait.and_then(|wait| Duration::try_from(wait).ok()) {
             tokio::select! {
                 biased;

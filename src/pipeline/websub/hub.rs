@@ -176,7 +176,7 @@ pub async fn announce(
                 w.hub().put_word(hub_context.hub, &topic, now)?;
             }
         }
-        w.hub().claim_pushes(store.worker(), now, Clock::of_leases(), PUSHES_MAX)
+        w.hub().claim_pushes(store.worker(), now, store.lease_time(), PUSHES_MAX)
     })?;
     let client = client.apart(PUSHES_PER_HOST, PUSH_TIMEOUT);
     let told = AtomicUsize::new(0);

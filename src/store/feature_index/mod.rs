@@ -47,6 +47,7 @@ pub(super) struct FeatureIndex {
     /// Look-ups since memory was given back, and how often it was.
     lookups: Cell<usize>,
     releases: Cell<usize>,
+    has_new: Cell<bool>,
 }
 
 impl FeatureIndex {
@@ -64,7 +65,7 @@ impl FeatureIndex {
 
     fn with(folder: &Path, store_id: &str, boot: &str, sizes: SegmentSizes) -> io::Result<FeatureIndex> {
         let files = SegmentFiles::open(folder, store_id, boot, sizes)?;
-        Ok(FeatureIndex { files, lookups: Cell::new(0), releases: Cell::new(0) })
+        Ok(FeatureIndex { files, lookups: Cell::new(0), releases: Cell::new(0), has_new: Cell::new(false) })
     }
 
     /// Picks up the changes of other processes; call at the beginning of each unit of work.
@@ -81,17 +82,23 @@ impl FeatureIndex {
         self.files.state.is_trusted
     }
 
-    /// The last entry that the current rebuild has reached, in whichever process; `BEFORE_ALL` at its start.
-    pub(super) fn made_to(&self) -> EntryKey {
+    /// How far the index was made, in whichever process of this machine; 0 at the start. Of a file, the last entry that the current
+    /// rebuild has reached; of a server, the revision of the last sketch.
+    pub(super) fn made_to(&self) -> i64 {
         self.files.state.made_to
     }
 
-    /// Records how far the rebuild has come.
+    /// Records how far the index was made.
     ///
     /// # Errors
     /// When the disk fails; likewise for the methods below.
-    pub(super) fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
-        self.files.set_made_to(entry)
+    pub(super) fn set_made_to(&mut self, mark: i64) -> io::Result<()> {
+        self.files.set_made_to(mark)
+    }
+
+    /// Whether anything was added since this was asked last.
+    pub(super) fn take_has_new(&self) -> bool {
+        self.has_new.take()
     }
 
     /// Records that all entries are in the index.
@@ -127,6 +134,7 @@ impl FeatureIndex {
     /// # Errors
     /// When the disk is full: the caller has to roll back the unit or clear the index.
     pub(super) fn add(&mut self, mark: &EntryMark, text_features: &[u32], anchors: &[u32]) -> io::Result<()> {
+        self.has_new.set(true);
         let added = self.add_postings(mark, text_features, anchors);
         added.map_err(|error| self.files.named(&error))
     }
@@ -504,9 +512,9 @@ mod tests {
         a.clear().unwrap();
         assert!(a.is_empty());
         add(&mut a, 1..=10);
-        a.set_made_to(EntryKey(10)).unwrap();
+        a.set_made_to(10).unwrap();
         b.refresh().unwrap();
-        assert_eq!((b.len(), b.made_to().0, b.is_trusted()), (10, 10, false));
+        assert_eq!((b.len(), b.made_to(), b.is_trusted()), (10, 10, false));
         add(&mut b, 11..=100);
         b.set_trusted().unwrap();
         a.refresh().unwrap();

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::segment::{MAGIC, SLOTS, Segment, VERSION, size_for};
-use crate::model::keys::EntryKey;
 use crate::model::sketch::hash64;
 use crate::support::files::{create_private_folder, open_private};
 
@@ -30,7 +29,7 @@ pub(super) struct IndexState {
     /// Identifies this build of the index; never reused.
     epoch: u64,
     pub(super) is_trusted: bool,
-    pub(super) made_to: EntryKey,
+    pub(super) made_to: i64,
     /// The number of the next segment; numbers are never reused.
     next: u64,
     /// Numbers of the segments, oldest first.
@@ -122,7 +121,7 @@ impl SegmentFiles {
         let state = IndexState {
             epoch,
             is_trusted: is_trusted == 1,
-            made_to: EntryKey(made_to as i64),
+            made_to: made_to as i64,
             next,
             segments: segments.to_vec(),
         };
@@ -132,7 +131,7 @@ impl SegmentFiles {
     fn state_bytes(&self, state: &IndexState) -> Vec<u8> {
         let IndexState { epoch, is_trusted, made_to, next, segments } = state;
         let words =
-            [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), made_to.0 as u64, *next];
+            [MAGIC, VERSION, self.store, self.boot, *epoch, u64::from(*is_trusted), *made_to as u64, *next];
         let mut bytes = [bytes_of(&words), bytes_of(segments)].concat();
         bytes.extend(hash64(&bytes).to_ne_bytes());
         bytes
@@ -175,9 +174,9 @@ impl SegmentFiles {
         })
     }
 
-    pub(super) fn set_made_to(&mut self, entry: EntryKey) -> io::Result<()> {
+    pub(super) fn set_made_to(&mut self, mark: i64) -> io::Result<()> {
         self.start()?;
-        self.write_state(IndexState { made_to: entry, ..self.state.clone() })
+        self.write_state(IndexState { made_to: mark, ..self.state.clone() })
     }
 
     pub(super) fn set_trusted(&mut self) -> io::Result<()> {

@@ -4,6 +4,7 @@ pub(crate) mod exim;
 pub(crate) mod http;
 pub(crate) mod lmtp;
 pub(crate) mod mail;
+pub(crate) mod postgres;
 pub(crate) mod python;
 pub(crate) mod service;
 pub(crate) mod sink;
@@ -13,6 +14,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use self::postgres::TestDatabase;
+
 /// The clock of a test that does not say another.
 pub(crate) const NOW: &str = "2022-10-20T08:00:00Z";
 
@@ -20,6 +23,7 @@ pub(crate) const NOW: &str = "2022-10-20T08:00:00Z";
 pub(crate) struct App {
     folder: tempfile::TempDir,
     now: String,
+    database: Option<TestDatabase>,
 }
 
 /// What a run of the binary left.
@@ -32,7 +36,8 @@ pub(crate) struct Ran {
 impl App {
     /// A folder whose configuration is a small channel and `rest`.
     pub(crate) fn new(rest: &str) -> App {
-        let app = App { folder: tempfile::tempdir().unwrap(), now: NOW.into() };
+        let database = TestDatabase::wanted();
+        let app = App { folder: tempfile::tempdir().unwrap(), now: NOW.into(), database };
         app.configure(rest);
         app
     }
@@ -40,7 +45,8 @@ impl App {
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, rest: &str) {
         let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
-        self.write("feeds.toml", format!("{head}{rest}"));
+        let store = self.database.as_ref().filter(|_| !rest.contains("[store]")).map(TestDatabase::table);
+        self.write("feeds.toml", format!("{head}{}{rest}", store.unwrap_or_default()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

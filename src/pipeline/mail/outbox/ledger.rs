@@ -130,8 +130,13 @@ impl LedgerKeeper {
     }
 
     fn claim(&self, unit: &Unit<Write>, wanted: &ClaimRequest, now: Timestamp) -> Result<Claim, StoreError> {
-        let Some(claimed) =
-            unit.mailing().claim(wanted.id, wanted.attempts, self.store.worker(), now, Clock::of_leases())?
+        let Some(claimed) = unit.mailing().claim(
+            wanted.id,
+            wanted.attempts,
+            self.store.worker(),
+            now,
+            self.store.lease_time(),
+        )?
         else {
             return Ok(Claim::Refused);
         };
@@ -175,7 +180,7 @@ impl LedgerKeeper {
         let mut turn = None;
         for (rate, what) in rates.into_iter().filter(|(rate, _)| *rate > 0.0) {
             let step = SignedDuration::from_secs_f64(1.0 / rate);
-            turn = turn.max(Some(unit.mailing().take_turn(what, step, Clock::of_leases())?));
+            turn = turn.max(Some(unit.mailing().take_turn(what, step, self.store.lease_time())?));
         }
         Ok(turn)
     }
