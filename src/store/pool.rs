@@ -260,7 +260,14 @@ impl ConnectionPool {
 
 impl Drop for ConnectionPool {
     fn drop(&mut self) {
-        // Leases of a process that exits cleanly are free at once; on failure, others just wait for them to end.
+        super::blocking(|| self.leave());
+        drop(self.alive.take());
+    }
+}
+
+impl ConnectionPool {
+    /// Leases of a process that exits cleanly are free at once; on failure, others just wait for them to end.
+    fn leave(&mut self) {
         if let Ok(writer) = self.writer.get_mut() {
             let unit: Unit<Write> = Unit::new(&writer.db, Some(&writer.index));
             // A read-only command must not wait for a writer.
@@ -271,7 +278,6 @@ impl Drop for ConnectionPool {
                 let _ = writer.db.execute("DELETE FROM worker WHERE name = ?1", [&self.worker]);
             }
         }
-        drop(self.alive.take());
     }
 }
 

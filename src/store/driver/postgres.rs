@@ -1,7 +1,7 @@
 //! PostgreSQL: connections, statements and values. Statements are sent unnamed and in one step, with the types of their parameters, so
 //! that it does not matter which connection of a pooler (PgBouncer in transaction mode) the next one gets.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
@@ -86,21 +86,26 @@ impl From<postgres::Error> for StoreError {
 
 /// A connection with the texts of the statements that were used on it.
 pub(super) struct Session {
-    client: RefCell<Client>,
+    /// Gone only while the session ends.
+    client: RefCell<Option<Client>>,
     texts: RefCell<HashMap<String, Arc<str>>>,
 }
 
 impl Session {
     pub(super) fn new(client: Client) -> Session {
-        Session { client: RefCell::new(client), texts: RefCell::default() }
+        Session { client: RefCell::new(Some(client)), texts: RefCell::default() }
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.client.borrow().is_closed()
+        self.client.borrow().as_ref().is_none_or(Client::is_closed)
+    }
+
+    fn client(&self) -> Result<RefMut<'_, Client>> {
+        RefMut::filter_map(self.client.borrow_mut(), Option::as_mut).map_err(|_| StoreError::Lost)
     }
 
     pub(super) fn control(&self, sql: &str) -> Result<()> {
-        Ok(self.client.borrow_mut().batch_execute(sql)?)
+        Ok(self.client()?.batch_execute(sql)?)
     }
 
     /// The lock makes each unit wait for the end of the one before, and a statement sees what was committed when it began: together
@@ -128,13 +133,13 @@ impl Session {
 
     pub(super) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<usize> {
         let text = self.text(sql);
-        with_bound(values, |bound| Ok(self.client.borrow_mut().execute_typed(&text, bound)? as usize))
+        with_bound(values, |bound| Ok(self.client()?.execute_typed(&text, bound)? as usize))
             .inspect_err(|error| of_statement(error, &text))
     }
 
     pub(super) fn rows(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<Row>> {
         let text = self.text(sql);
-        with_bound(values, |bound| Ok(self.client.borrow_mut().query_typed(&text, bound)?))
+        with_bound(values, |bound| Ok(self.client()?.query_typed(&text, bound)?))
             .inspect_err(|error| of_statement(error, &text))
     }
 
@@ -147,7 +152,7 @@ impl Session {
     ) -> std::result::Result<(), E> {
         let text = self.text(sql);
         with_bound(values, |bound| {
-            let mut client = self.client.borrow_mut();
+            let mut client = self.client()?;
             let bound = bound.iter().map(|(value, kind)| (*value, kind.clone()));
             let mut rows = client.query_typed_raw(&text, bound).map_err(StoreError::from)?;
             while let Some(row) = rows.next().map_err(StoreError::from)? {
@@ -168,6 +173,13 @@ impl Session {
         }
         texts.insert(sql.to_owned(), text.clone());
         text
+    }
+}
+
+impl Drop for Session {
+    /// To take leave of the server is to wait, which a runtime's thread may not.
+    fn drop(&mut self) {
+        tokio::task::block_in_place(|| drop(self.client.take()));
     }
 }
 

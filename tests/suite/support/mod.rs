@@ -44,9 +44,9 @@ impl App {
 
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, rest: &str) {
-        let head = "version = 1\n[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
         let store = self.database.as_ref().filter(|_| !rest.contains("[store]")).map(TestDatabase::table);
-        self.write("feeds.toml", format!("{head}{}{rest}", store.unwrap_or_default()));
+        let head = "[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
+        self.write("feeds.toml", format!("version = 1\n{}{head}{rest}", store.unwrap_or_default()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
