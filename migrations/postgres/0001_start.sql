@@ -377,7 +377,7 @@ CREATE INDEX issue_story_issue ON issue_story (issue);
 CREATE INDEX issue_story_story ON issue_story (story);
 CREATE INDEX issue_unarchived ON issue (is_archived) WHERE is_archived = 0;
 CREATE INDEX lifted_suppression_hash ON lifted_suppression (hash);
-CREATE INDEX publication_date ON published_story (publication, sort_date);
+CREATE INDEX publication_date ON published_story (publication, sort_date, seq);
 CREATE UNIQUE INDEX publication_story ON published_story (story, publication);
 CREATE INDEX refusal_domain ON refusal (domain, latest);
 CREATE INDEX refusal_latest ON refusal (latest);

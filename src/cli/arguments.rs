@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{probe, subscribers, topics};
+use super::{probe, store, subscribers, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -100,6 +100,9 @@ pub(super) enum Command {
         #[arg(long, default_value = "127.0.0.1:2424")]
         listen: String,
     },
+    /// Check, copy, back up or restore the store.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Fetch, publish and send what is due, once: the command for a timer.
     Run,
     /// Run as a service: do the same on schedule, and serve the published folder.

@@ -11,6 +11,7 @@ pub mod probe;
 mod queue;
 mod recipient;
 mod serve;
+mod store;
 mod stories;
 mod subscribers;
 mod topics;
@@ -94,6 +95,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
         Command::Check => return check(&arguments.config),
+        Command::Store(wanted) => return store::store(wanted, &arguments.config),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
         Command::Classify(wanted) if !arguments.config.exists() => return topics::classify(wanted, None),
@@ -160,6 +162,7 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
         Command::Init { .. }
         | Command::Check
+        | Command::Store(_)
         | Command::Probe(_)
         | Command::Cluster { .. }
         | Command::Demo { .. } => Ok(()),

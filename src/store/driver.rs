@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use ::postgres::Client;
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use self::postgres::Session;
@@ -183,6 +183,70 @@ impl Db {
     fn note(&self, sql: &str, at: &std::panic::Location) {
         if self.file().is_some() {
             plans::note(sql, at);
+        }
+    }
+
+    /// What the database itself finds to be damaged. A server checks references as it writes, and its pages as it reads.
+    pub(super) fn damage(&self) -> Result<Vec<String>> {
+        let Some(file) = self.file() else { return Ok(Vec::new()) };
+        let mut damage: Vec<String> = file
+            .prepare("PRAGMA integrity_check(20)")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        damage.retain(|line| line != "ok");
+        let dangling = "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2";
+        let read = |row: &rusqlite::Row| {
+            let (table, parent, count): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(format!("{count} rows of {table} refer to rows of {parent} that are gone"))
+        };
+        damage
+            .extend(file.prepare(dangling)?.query_map([], read)?.collect::<rusqlite::Result<Vec<String>>>()?);
+        Ok(damage)
+    }
+
+    /// Adds rows to a table; of each column, its name and whether it holds bytes on a server.
+    pub(super) fn insert(&self, table: &str, columns: &[(&str, bool)], rows: &[Vec<Value>]) -> Result<()> {
+        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        match &self.backend {
+            Backend::Sqlite(connection) => {
+                let marks = vec!["?"; columns.len()].join(", ");
+                let sql = format!("INSERT INTO {table} ({names}) VALUES ({marks})");
+                let mut statement = connection.prepare_cached(&sql)?;
+                rows.iter()
+                    .try_for_each(|row| statement.execute(rusqlite::params_from_iter(row)).map(drop))?;
+                Ok(())
+            }
+            Backend::Postgres(session) => {
+                session.copy_in(&format!("COPY {table} ({names}) FROM STDIN"), columns, rows)
+            }
+        }
+    }
+
+    /// The greatest key that a subscriber ever had: none is used twice.
+    pub(super) fn last_subscriber(&self) -> Result<i64> {
+        let sql = match &self.backend {
+            Backend::Sqlite(_) => {
+                "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'), 0)"
+            }
+            Backend::Postgres(_) => {
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM subscriber_pk_seq"
+            }
+        };
+        Ok(self.first(sql, [], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// Makes new rows have keys after those that are there, and new subscribers after `last_subscriber`.
+    pub(super) fn continue_keys(&self, last_subscriber: i64) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(connection) => {
+                connection.execute("DELETE FROM sqlite_sequence WHERE name = 'subscriber'", [])?;
+                connection.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES ('subscriber', ?1)",
+                    [last_subscriber],
+                )?;
+                Ok(())
+            }
+            Backend::Postgres(session) => session.continue_keys(last_subscriber),
         }
     }
 

@@ -309,7 +309,7 @@ impl<A> Entries<'_, A> {
     pub fn coming(&self, from: Timestamp, to: Timestamp, stories_max: usize) -> Result<Vec<Story>> {
         let sql = format!(
             "SELECT entry.story FROM event CROSS JOIN entry ON entry.pk = event.entry
-             WHERE event.begin >= ?1 AND event.begin < ?2 AND event.is_off = 0 ORDER BY event.begin LIMIT {stories_max}"
+             WHERE event.begin >= ?1 AND event.begin < ?2 AND event.is_off = 0 ORDER BY event.begin, event.entry LIMIT {stories_max}"
         );
         let mut keys: Vec<StoryKey> = self.db.rows(&sql, [millis(from), millis(to)], |row| row.get(0))?;
         let mut seen = HashSet::new();

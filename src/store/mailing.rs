@@ -261,7 +261,7 @@ impl<A> Mailing<'_, A> {
         mut visit: impl FnMut(QueuedDelivery) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let sql = "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
-                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt";
+                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt, delivery.pk";
         self.db.each(sql, [state], |row| {
             let read = || {
                 Ok::<_, rusqlite::Error>(QueuedDelivery {

@@ -2,6 +2,7 @@
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
+mod check;
 mod driver;
 mod entries;
 mod feature_index;
@@ -22,6 +23,7 @@ mod sources;
 mod sqlite_file;
 mod stories;
 mod subscribers;
+mod transfer;
 mod unit;
 mod values;
 mod websub;
@@ -33,7 +35,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::workers::hidden_path;
 use crate::model::store_url::StoreUrl;
+use crate::support::files;
 
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
@@ -45,6 +49,7 @@ pub use publishing::DirtyStory;
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
+pub use transfer::CopiedTable;
 pub use unit::{Read, SnapshotVersion, Unit, Write};
 
 /// Why the store failed. The message says what to do where something can be done.
@@ -58,6 +63,12 @@ pub enum StoreError {
     Lost,
     #[error("the database server failed: {0}")]
     Server(String),
+    #[error("it holds something already, which --replace replaces")]
+    NotEmpty,
+    #[error("another courant works on the database: stop it first")]
+    InUse,
+    #[error("the rows of the table {0} are not those that were read: nothing was changed")]
+    NotCopied(String),
     #[error("the database holds something else: choose another in [store] url")]
     ForeignDatabase,
     #[error("the database was written by a later version of courant: use that one")]
@@ -76,6 +87,8 @@ pub enum StoreError {
     Busy,
     #[error("this took longer than it may")]
     TooSlow,
+    #[error("{0}")]
+    File(std::io::Error),
     #[error("the database failed: {}", brief(.0))]
     Sql(rusqlite::Error),
     #[error("{}", of_features(.0))]
@@ -237,6 +250,51 @@ impl Store {
     /// server have its time.
     pub fn lease_time(&self) -> Timestamp {
         self.0.lease_time()
+    }
+
+    /// What is wrong with what is stored, in words; empty if nothing is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn check(&self) -> Result<Vec<String>> {
+        self.read(check::faults)
+    }
+
+    /// Copies all that is stored now into another store, whole or not at all, and compares what was written with what was read. This
+    /// store may be in use meanwhile. What the other one holds is replaced only if that `is_wanted`.
+    ///
+    /// # Errors
+    /// When the other store is not empty, or in use while it is to be replaced, and when one of them fails: the other one is left as it was.
+    pub fn copy_to(&self, other: &Store, is_wanted: bool) -> Result<Vec<CopiedTable>> {
+        self.read(|from| {
+            other.write(|to| {
+                if !transfer::is_empty(to)? {
+                    if !is_wanted {
+                        return Err(StoreError::NotEmpty);
+                    }
+                    if other.0.has_others()? {
+                        return Err(StoreError::InUse);
+                    }
+                }
+                transfer::copy(from, to)
+            })
+        })
+    }
+
+    /// Writes all that is stored now into a new file of SQLite, which only its owner can read. The store may be in use meanwhile.
+    ///
+    /// # Errors
+    /// When there is such a file already, or the disk fails.
+    pub fn back_up(&self, file: &Path) -> Result<()> {
+        if file.exists() {
+            return Err(StoreError::NotEmpty);
+        }
+        let half = hidden_path(file, "half");
+        drop(files::open_private(&half).map_err(StoreError::File)?);
+        let made = blocking(|| self.0.back_up(&half))
+            .and_then(|()| std::fs::rename(&half, file).map_err(StoreError::File));
+        let _ = std::fs::remove_file(&half);
+        made
     }
 
     /// The name of this process in leases.

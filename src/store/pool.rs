@@ -1,7 +1,7 @@
 //! The connections of one process: one writer and a few readers, to a file or to a server.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use super::driver::{self, Db};
 use super::feature_index::FeatureIndex;
 use super::unit::{Read, Unit, Write};
 use super::values::texts;
-use super::workers::{LivenessLock, hidden_path, is_free};
-use super::{Result, StoreError, millis, schema, sqlite_file};
+use super::workers::{LivenessLock, has_others, hidden_path, is_free};
+use super::{Result, StoreError, millis, schema, sqlite_file, transfer};
 use crate::model::store_url::StoreUrl;
 use crate::support::clock::{Clock, TokenSource};
+use crate::support::files;
 use crate::support::terminal::errln;
 
 /// Number of concurrent readers; further ones wait.
@@ -93,6 +94,7 @@ impl ConnectionPool {
             }
             StoreUrl::Postgres { url, cache } => {
                 let config = url.parse().map_err(StoreError::from)?;
+                files::create_private_folder(cache).map_err(StoreError::File)?;
                 (Place::Server(Box::new(config)), cache.join("features"), cache.join("workers"))
             }
         };
@@ -163,6 +165,33 @@ impl ConnectionPool {
         let result = work(db)?;
         transaction.commit()?;
         Ok(result)
+    }
+
+    /// Whether another process works on the database.
+    pub(super) fn has_others(&self) -> Result<bool> {
+        if matches!(self.place, Place::File(_)) {
+            return Ok(has_others(&self.workers, &self.worker));
+        }
+        let sql = "SELECT EXISTS (SELECT 1 FROM worker WHERE name <> ?1 AND seen > ?2)";
+        let heard = millis(self.lease_time() - SILENCE_MAX);
+        self.apart(|db| db.one(sql, rusqlite::params![self.worker, heard], |row| row.get(0)))
+    }
+
+    /// Copies the database into a file that is empty.
+    pub(super) fn back_up(&self, file: &Path) -> Result<()> {
+        match &self.place {
+            Place::File(path) => sqlite_file::back_up(path, file),
+            Place::Server(_) => {
+                let copy = Db::sqlite(sqlite_file::open_writer(file)?);
+                self.read(None, |from| {
+                    copy.begin_write()?;
+                    transfer::copy(from, &Unit::new(&copy, None))?;
+                    copy.control("COMMIT")
+                })?;
+                // Without a log beside it.
+                copy.file().map_or(Ok(()), sqlite_file::close_log)
+            }
+        }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

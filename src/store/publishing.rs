@@ -98,7 +98,7 @@ impl<A> Publishing<'_, A> {
     ) -> Result<Vec<Story>> {
         // Two queries: with an OR, everything ever published would be scanned.
         let newest = format!(
-            "SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC LIMIT {stories_max}"
+            "SELECT seq FROM published_story WHERE publication = ?1 ORDER BY sort_date DESC, seq DESC LIMIT {stories_max}"
         );
         let mut numbers: Vec<Seq> = self.db.rows(&newest, [publication], |row| row.get(0))?;
         if let Some(after) = after {

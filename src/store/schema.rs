@@ -98,8 +98,7 @@ pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)
         match at {
             Some(at) => on_step(at + 1, SERVER_STEPS.len()),
             None => {
-                let sql = "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r')";
-                if transaction.query_one(sql, &[])?.get(0) {
+                if has_table(&mut transaction, "")? {
                     return Err(StoreError::ForeignDatabase);
                 }
                 transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
@@ -113,10 +112,18 @@ pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)
 
 /// Number of steps already applied; `None` in a database that was never used.
 fn server_version(transaction: &mut postgres::Transaction) -> Result<Option<usize>, StoreError> {
-    let sql = "SELECT to_regclass('courant_schema') IS NOT NULL";
-    if !transaction.query_one(sql, &[])?.get::<_, bool>(0) {
+    // Not by its name, under which a process that waited for another would remember that there was nothing.
+    if !has_table(transaction, "AND relname = 'courant_schema'")? {
         return Ok(None);
     }
     let version: i64 = transaction.query_one("SELECT version FROM courant_schema", &[])?.get(0);
     Ok(Some(usize::try_from(version).unwrap_or(usize::MAX)))
+}
+
+/// Whether the database has a table of ours or of anybody, or such a one.
+fn has_table(transaction: &mut postgres::Transaction, condition: &str) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' {condition})"
+    );
+    Ok(transaction.query_one(&sql, &[])?.get(0))
 }

@@ -49,6 +49,19 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Writes what a database holds now into a file that is empty.
+pub(super) fn back_up(path: &Path, file: &Path) -> Result<()> {
+    let connection = connect(path, READER_CACHE_KIB)?;
+    connection.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
+    Ok(())
+}
+
+/// Makes a database one file.
+pub(super) fn close_log(connection: &Connection) -> Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+    Ok(())
+}
+
 /// Checkpoints and truncates the WAL.
 pub(super) fn checkpoint(connection: &Connection) -> Result<()> {
     Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)

@@ -146,7 +146,7 @@ impl<A> Subscribers<'_, A> {
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
         let sql = format!(
             "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot <= ?1
-             GROUP BY seen, tastes, language ORDER BY seen LIMIT {groups_max}"
+             GROUP BY seen, tastes, language ORDER BY seen, tastes, language LIMIT {groups_max}"
         );
         let rows =
             self.db.rows(&sql, [millis(now)], |row| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?)))?;
@@ -241,7 +241,7 @@ impl<A> Subscribers<'_, A> {
         let sql = "SELECT 'suppressed ' || digest, reason, at FROM suppression WHERE address = ?1
                    UNION ALL SELECT 'was suppressed ' || digest, reason, at FROM lifted_suppression WHERE hash = ?1
                    UNION ALL SELECT 'resumed ' || digest, reason, lifted FROM lifted_suppression WHERE hash = ?1
-                   UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 AND kind <> 'read' ORDER BY 3";
+                   UNION ALL SELECT 'returned', kind, at FROM bounce WHERE hash = ?1 AND kind <> 'read' ORDER BY 3, 1";
         self.db.rows(sql, [hash], |row| Ok([row.get(0)?, row.get(1)?, time(row.get(2)?).to_string()]))
     }
 }

@@ -76,6 +76,15 @@ pub(super) fn is_free(folder: &Path, worker: &str, is_alone: bool) -> bool {
     }
 }
 
+/// Whether another worker of this machine lives.
+pub(super) fn has_others(folder: &Path, worker: &str) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .filter(|file| file.file_name() != worker)
+        .filter_map(|file| File::open(file.path()).ok())
+        .any(|file| file.try_lock().is_err())
+}
+
 impl Drop for LivenessLock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);

@@ -23,6 +23,7 @@ mod mail_sources;
 mod message;
 mod newsletter;
 mod oddities;
+mod on_a_server;
 mod oracles;
 mod outbox;
 mod pipeline;

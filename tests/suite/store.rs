@@ -1,5 +1,7 @@
 //! The store over years and accidents: what it forgets, wrong clocks, earlier versions, faults of one source, lost files.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -271,7 +273,6 @@ fn a_round_that_fails_in_a_service_leaves_nothing_taken() {
 
 #[test]
 fn a_new_database_is_its_owner_s_alone() {
-    use std::os::unix::fs::PermissionsExt;
     let app = App::new("");
     app.ok(&["sources"]);
     assert_eq!(std::fs::metadata(app.path("courant.db")).unwrap().permissions().mode() & 0o077, 0);
@@ -416,4 +417,73 @@ fn what_a_killed_process_had_is_taken_over_at_once() {
     let mut titles = app.titles();
     titles.sort();
     assert_eq!(titles, ["A story that comes at once", "A story that comes slowly"]);
+}
+
+#[test]
+fn a_store_is_checked_and_its_faults_are_named() {
+    let server =
+        Server::always(Reply::ok(rss(&[("a", "One", 19, "First words"), ("b", "Two", 19, "Other words")])));
+    let app = App::new(&format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/")));
+    app.ok(&["run"]);
+    assert_eq!(app.ok(&["store", "check"]), "the store is whole\n");
+    let store = Connection::open(app.path("courant.db")).unwrap();
+    store
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; DELETE FROM story WHERE pk = 1; UPDATE source SET entries = 7",
+        )
+        .unwrap();
+    let ran = app.run(&["store", "check"]);
+    assert_eq!(ran.code, 1);
+    for fault in
+        ["1 rows of entry refer to rows of story", "1 entries without a story", "1 sources whose number"]
+    {
+        assert!(ran.stdout.contains(fault), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_backup_made_while_others_write_brings_everything_back() {
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(1));
+    let count = told.clone();
+    let server = Server::start(move |_| {
+        let count = count.load(std::sync::atomic::Ordering::SeqCst);
+        let items: Vec<(String, String)> = (0..count)
+            .map(|n| (format!("g{n}"), format!("Story number {n} about w{n}x and w{n}y")))
+            .collect();
+        Reply::ok(rss(&items
+            .iter()
+            .map(|(g, t)| (g.as_str(), t.as_str(), 19, t.as_str()))
+            .collect::<Vec<_>>()))
+    });
+    let rest = format!("[[source]]\nid = \"s\"\nlang = \"en\"\nurl = \"{}\"\n", server.url("/"));
+    let mut app = App::new(&rest);
+    app.ok(&["run"]);
+    app.ok(&["subscribers", "add", "ana@example.org"]);
+    told.store(200, std::sync::atomic::Ordering::SeqCst);
+    let mut running =
+        app.later(61).command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    app.ok(&["store", "backup", "copy.db"]);
+    assert!(running.wait().unwrap().success());
+    assert_eq!(std::fs::metadata(app.path("copy.db")).unwrap().permissions().mode() & 0o077, 0);
+    let ran = app.run(&["store", "backup", "copy.db"]);
+    assert!(ran.code == 1 && ran.stderr.contains("copy.db"), "{}", ran.stderr);
+    // It is all that was stored before the run or after one of its units, and another store can begin with it.
+    let other = App::new(&rest);
+    std::fs::copy(app.path("copy.db"), other.path("copy.db")).unwrap();
+    let said = other.ok(&["store", "restore", "copy.db"]);
+    assert!(said.contains("copied, and compared"), "{said}");
+    let restored = other.entries();
+    let entries = app.entries();
+    assert!(!restored.is_empty() && restored[..] == entries[..restored.len()]);
+    assert_eq!(other.ok(&["subscribers", "list"]), app.ok(&["subscribers", "list"]));
+    assert_eq!(other.ok(&["store", "check"]), "the store is whole\n");
+    let ran = other.run(&["store", "restore", "copy.db"]);
+    assert!(ran.code == 1 && ran.stderr.contains("--replace"), "{}", ran.stderr);
+    other.ok(&["store", "restore", "copy.db", "--replace"]);
+    assert_eq!(other.entries(), restored);
+    // Nobody is told again what they were told before.
+    let mut other = other;
+    other.later(61).ok(&["run"]);
+    assert_eq!(other.announced().iter().filter(|(_, times)| *times != 1).count(), 0);
+    assert_eq!(other.entries().len(), 200);
 }

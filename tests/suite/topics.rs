@@ -211,8 +211,8 @@ fn a_reclassification_that_is_killed_goes_on_where_it_was() {
     let done = |app: &App| topics(app).iter().filter(|topics| **topics == json!(["open-justice"])).count();
     let mut steps = vec![0];
     // Longer and longer, until one of them has done it all.
-    for pause in 2..100 {
-        kill_after(&app, &["reclassify"], Duration::from_millis(5 * pause));
+    for step in 0..80 {
+        kill_after(&app, &["reclassify"], Duration::from_millis(10).mul_f64(1.1_f64.powi(step)));
         steps.push(done(&app));
         if steps.ends_with(&[4_000]) {
             break;

@@ -4,6 +4,7 @@
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::error::Error;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql as FromServer, IsNull, ToSql as ToServer, Type};
 use postgres::{Client, Config, Row};
 use rusqlite::ToSql;
-use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{Result, StoreError};
+use crate::support::text::hex;
 
 /// The lock that each unit holds that writes. Any number, as long as nobody else takes it in this database.
 const WRITER_LOCK: i64 = 0x0063_6f75_7261_6e74;
@@ -162,6 +164,38 @@ impl Session {
         })
     }
 
+    pub(super) fn copy_in(&self, sql: &str, columns: &[(&str, bool)], rows: &[Vec<Value>]) -> Result<()> {
+        let mut lines = Vec::new();
+        for row in rows {
+            for (at, (value, (_, is_bytes))) in row.iter().zip(columns).enumerate() {
+                if at > 0 {
+                    lines.push(b'\t');
+                }
+                push_field(&mut lines, value, *is_bytes);
+            }
+            lines.push(b'\n');
+        }
+        let mut client = self.client()?;
+        let mut writer = client.copy_in(sql)?;
+        writer.write_all(&lines).map_err(|error| StoreError::Server(error.to_string()))?;
+        writer.finish()?;
+        Ok(())
+    }
+
+    pub(super) fn continue_keys(&self, last_subscriber: i64) -> Result<()> {
+        let mut sql = format!(
+            "SELECT setval('subscriber_pk_seq', {}, {})",
+            last_subscriber.max(1),
+            last_subscriber > 0
+        );
+        for table in ["entry", "issue", "delivery", "notice"] {
+            sql.push_str(&format!(
+                "; SELECT setval('{table}_pk_seq', greatest(max(pk), 1), max(pk) IS NOT NULL) FROM {table}"
+            ));
+        }
+        self.control(&sql)
+    }
+
     fn text(&self, sql: &str) -> Arc<str> {
         if let Some(text) = self.texts.borrow().get(sql) {
             return text.clone();
@@ -186,6 +220,31 @@ impl Drop for Session {
 /// For developers: which statement it was.
 fn of_statement(error: &StoreError, sql: &str) {
     tracing::debug!("{error}: {sql}");
+}
+
+/// Adds a value in the text format of COPY.
+fn push_field(line: &mut Vec<u8>, value: &Value, is_bytes: bool) {
+    let bytes = match value {
+        Value::Null => return line.extend_from_slice(b"\\N"),
+        Value::Integer(number) => return line.extend_from_slice(number.to_string().as_bytes()),
+        Value::Real(number) => return line.extend_from_slice(number.to_string().as_bytes()),
+        Value::Text(text) => text.as_bytes(),
+        Value::Blob(blob) => blob,
+    };
+    if is_bytes {
+        line.extend_from_slice(b"\\\\x");
+        return line.extend_from_slice(hex(bytes).as_bytes());
+    }
+    for byte in bytes {
+        match byte {
+            0 => {}
+            b'\\' => line.extend_from_slice(b"\\\\"),
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            b'\t' => line.extend_from_slice(b"\\t"),
+            byte => line.push(*byte),
+        }
+    }
 }
 
 /// A statement in the dialect of the server. What is beyond these two is made alike by functions and a collation of the schema

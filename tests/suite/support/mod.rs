@@ -44,9 +44,11 @@ impl App {
 
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, rest: &str) {
-        let store = self.database.as_ref().filter(|_| !rest.contains("[store]")).map(TestDatabase::table);
+        let store = self.database.as_ref().filter(|_| !rest.contains("[store]")).map(TestDatabase::line);
         let head = "[channel]\ntitle = \"Test\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[mail]\nfrom = \"News <news@example.org>\"\n[defaults]\ninterval = \"1h\"\n[fetch]\nallow = [\"127.0.0.1\", \"::1\"]\n";
-        self.write("feeds.toml", format!("version = 1\n{}{head}{rest}", store.unwrap_or_default()));
+        // Lines are counted by some.
+        let first = store.unwrap_or_else(|| "version = 1\n".into());
+        self.write("feeds.toml", format!("{first}{head}{rest}"));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -36,9 +36,9 @@ impl TestDatabase {
         self.server.replacen("/postgres", &format!("/{}", self.name), 1)
     }
 
-    /// The table `[store]` of a configuration.
-    pub(crate) fn table(&self) -> String {
-        format!("[store]\nurl = \"{}\"\n", self.url())
+    /// The store in a configuration: one line.
+    pub(crate) fn line(&self) -> String {
+        format!("store = {{ url = \"{}\" }}\n", self.url())
     }
 }
 
