@@ -37,6 +37,7 @@ mod seed;
 mod seeds;
 mod signup;
 mod sitemap;
+mod soak;
 mod store;
 mod stories;
 mod strangers;

@@ -61,6 +61,8 @@ struct Shared {
     tried: Mutex<Vec<String>>,
     /// Recipient to how often it got a message whose final answer was sent.
     taken: Mutex<HashMap<String, usize>>,
+    /// Recipients and messages, if they are kept.
+    kept: Mutex<Option<Vec<(String, String)>>>,
     whim: Mutex<Whim>,
     connections: AtomicUsize,
     open: AtomicUsize,
@@ -123,6 +125,16 @@ impl Sink {
     /// How often each recipient got a message.
     pub(crate) fn taken(&self) -> HashMap<String, usize> {
         self.shared.taken.lock().unwrap().clone()
+    }
+
+    /// Keeps the messages that it takes.
+    pub(crate) fn keep(&self) {
+        *self.shared.kept.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// The messages that were kept, each with a recipient.
+    pub(crate) fn kept(&self) -> Vec<(String, String)> {
+        self.shared.kept.lock().unwrap().clone().unwrap_or_default()
     }
 
     /// How many messages it took in all.
@@ -279,6 +291,10 @@ fn serve(stream: &TcpStream, shared: &Shared, place: usize) -> std::io::Result<(
                 b"451 4.7.1 greylisted, come again\r\n"
             } else {
                 // Counted before the answer: what a client may believe, or not have heard of.
+                if let Some(kept) = shared.kept.lock().unwrap().as_mut() {
+                    let message = String::from_utf8_lossy(&body).into_owned();
+                    kept.extend(recipients.iter().map(|recipient| (recipient.clone(), message.clone())));
+                }
                 let mut taken = shared.taken.lock().unwrap();
                 recipients.drain(..).for_each(|recipient| *taken.entry(recipient).or_default() += 1);
                 if whim == Whim::TakeInSilence {
