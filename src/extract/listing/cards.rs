@@ -13,7 +13,7 @@ use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
-use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
+use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
     is_relative_only, midnight, month_of_heading, year_of_heading,
@@ -107,9 +107,8 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     };
     let strict = DateRules::strict(DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
-        let text = text_of(element);
-        text.chars().count() <= DATE_CHARS_MAX
-            && StatedDates::of(&text, strict, DateContext::Text).published.is_some()
+        text_within(element, DATE_CHARS_MAX)
+            .is_some_and(|text| StatedDates::of(&text, strict, DateContext::Text).published.is_some())
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
     let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
@@ -184,8 +183,8 @@ impl<'a> Card<'a> {
         }
         let rules = DateRules::strict(DateOrder::Dmy);
         let is_relative = |element: &ElementRef| {
-            let text = text_of(*element);
-            text.len() <= DATE_CHARS_MAX && is_relative_only(&text)
+            text_within(*element, DATE_CHARS_MAX)
+                .is_some_and(|text| text.len() <= DATE_CHARS_MAX && is_relative_only(&text))
         };
         self.elements().any(|element| element.value().name() == "time" || is_relative(&element)) || {
             let dates = self.dates(rules);
@@ -227,9 +226,8 @@ impl<'a> Card<'a> {
                     || element.value().classes().any(is_date_name)
                     || element.children().all(|child| child.value().is_text())
             })
-            .map(text_of)
-            .chain(self.own_texts())
-            .filter(|text| text.chars().count() <= DATE_CHARS_MAX)
+            .filter_map(|element| text_within(element, DATE_CHARS_MAX))
+            .chain(self.own_texts().filter(|text| text.chars().count() <= DATE_CHARS_MAX))
             .find_map(|text| day_without_year(&text))
     }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
-use super::{spaced_text_of, text_of};
+use super::{is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, line_from_today, midnight};
@@ -92,7 +92,7 @@ impl<'a> VisibleDates<'a> {
         is_agenda: bool,
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
-        dates.read_as(DateContext::Named, element, card);
+        dates.read_as(DateContext::Named, element, card, text_within(element, SAID_CHARS_MAX).as_deref());
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
@@ -156,8 +156,8 @@ impl<'a> VisibleDates<'a> {
         if matches!(element.value().name(), "script" | "style") {
             return;
         }
-        let length = text_of(element).chars().count();
-        let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
+        let text = text_within(element, SAID_CHARS_MAX);
+        let is_named = text.is_some() && element.value().classes().any(is_date_name);
         let is_field = is_time(element) || is_named;
         let field = match () {
             () if is_field && is_in_sentence(element) => DateContext::Text,
@@ -165,16 +165,21 @@ impl<'a> VisibleDates<'a> {
             () if is_in_title(element) => DateContext::Title,
             () => DateContext::Text,
         };
-        self.read_as(field, element, part);
+        self.read_as(field, element, part, text.as_deref());
     }
 
-    fn read_as(&mut self, field: DateContext, element: ElementRef<'a>, part: ElementRef<'a>) {
-        let text = text_of(element);
-        let length = text.chars().count();
-        let told = match () {
-            () if length > SAID_CHARS_MAX => StatedDates::default(),
-            () if field == DateContext::Named => stated_dates(element, &text, self.rules),
-            () => StatedDates::of(&text, self.rules, field),
+    /// Reads an element with its text, if that is short enough to say what a date in it is.
+    fn read_as(
+        &mut self,
+        field: DateContext,
+        element: ElementRef<'a>,
+        part: ElementRef<'a>,
+        text: Option<&str>,
+    ) {
+        let told = match text {
+            None => StatedDates::default(),
+            Some(text) if field == DateContext::Named => stated_dates(element, text, self.rules),
+            Some(text) => StatedDates::of(text, self.rules, field),
         };
         let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
@@ -197,7 +202,8 @@ impl<'a> VisibleDates<'a> {
             return self.read_field(element, rank, told);
         }
         self.note_event(Rank::Said, told.event);
-        let is_whole = length <= DATE_CHARS_MAX || element.id() == part.id();
+        let is_short = text.is_some_and(|text| text.chars().count() <= DATE_CHARS_MAX);
+        let is_whole = is_short || element.id() == part.id();
         for (rank, day) in [(Rank::Text, own), (Rank::Whole, told.published.filter(|_| is_whole))] {
             if is_of_event {
                 self.note_event(rank, day.map(day_event));
@@ -330,7 +336,7 @@ fn is_in_sentence(element: ElementRef) -> bool {
     parent.value().name() == "p"
         && element.prev_sibling().is_some()
         && element.next_sibling().is_some()
-        && text_of(parent).chars().count() > SAID_CHARS_MAX
+        && is_longer(parent, SAID_CHARS_MAX)
 }
 
 /// Whether its attributes give a time of day.

@@ -2,7 +2,7 @@
 
 use scraper::ElementRef;
 
-use super::{is_of_icon, text_of};
+use super::{is_of_icon, text_of, text_within};
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
@@ -89,7 +89,7 @@ fn is_date(text: &str) -> bool {
 
 /// Whether an element is a label on a card, by its name, its words or as a category.
 pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
-    let text = text_of(part);
+    let Some(text) = text_within(part, LABEL_CHARS_MAX) else { return false };
     let is_named = |parts: &[&str]| {
         let names = part.value().classes().flat_map(words::parts_of_name);
         names.into_iter().any(|name| parts.contains(&name.as_str()))
@@ -105,6 +105,5 @@ pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
     };
     !is_whole
         && !text.is_empty()
-        && text.chars().count() <= LABEL_CHARS_MAX
         && (words::is_one("badge", &text) || is_named(&LABEL_PARTS) || is_named(&CATEGORY_PARTS))
 }
