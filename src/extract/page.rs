@@ -589,13 +589,15 @@ pub(super) fn text_within(element: ElementRef, chars_max: usize) -> Option<Strin
     for node in element.descendants() {
         if let Some(words) = node.value().as_text() {
             if !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread) {
-                line.push(words);
-                if line.text.len() > chars_max {
-                    chars += line.text[counted..].chars().count();
-                    counted = line.text.len();
-                }
-                if chars > chars_max {
-                    return None;
+                for piece in pieces(words) {
+                    line.push(piece);
+                    if line.text.len() > chars_max {
+                        chars += line.text[counted..].chars().count();
+                        counted = line.text.len();
+                    }
+                    if chars > chars_max {
+                        return None;
+                    }
                 }
             }
         } else if let Some(element) = node.value().as_element()
@@ -620,6 +622,24 @@ pub(super) fn text_within(element: ElementRef, chars_max: usize) -> Option<Strin
         }
     }
     Some(line.text)
+}
+
+/// Number of bytes of a text that are read at a time.
+const PIECE_BYTES: usize = 1024;
+
+fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let most = text.len().min(PIECE_BYTES);
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at))?;
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// An attribute of an element. For a few that are looked for in many elements, comparing names costs less than making them known.
+fn attribute<'a>(element: ElementRef<'a>, name: &str) -> Option<&'a str> {
+    element.value().attrs().find(|(own, _)| *own == name).map(|(_, value)| value)
 }
 
 /// The text of an element with a space between all of its parts: "Oct", "20" and "2026" may stand side by side.

@@ -12,7 +12,9 @@ use super::title::{title, titles, without_common_parts};
 use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
-use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
+use crate::extract::page::dates::{
+    AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name,
+};
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
@@ -35,6 +37,11 @@ pub(super) struct Card<'a> {
     pub anchors: Vec<(ElementRef<'a>, String)>,
     pub record: ElementRef<'a>,
     neighbours: Vec<ElementRef<'a>>,
+}
+
+/// The elements of a part of a card, as many as are looked at.
+pub(super) fn elements_of(part: ElementRef) -> impl Iterator<Item = ElementRef> {
+    part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX)
 }
 
 /// The cards of a listing, in page order.
@@ -142,7 +149,12 @@ impl<'a> Card<'a> {
     }
 
     fn elements(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
-        self.parts().flat_map(|part| part.descendants().filter_map(ElementRef::wrap))
+        self.parts().flat_map(elements_of)
+    }
+
+    /// The number of elements that are looked at.
+    pub(super) fn size(&self) -> usize {
+        self.elements().count()
     }
 
     /// How much the record says of the entry: its words, its date, a heading.
@@ -166,7 +178,7 @@ impl<'a> Card<'a> {
         };
         around
             .filter(|heading| !is_call(&text_of(*heading)))
-            .or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
+            .or_else(|| elements_of(self.record).find(is_title))
     }
 
     pub(super) fn has_heading(&self) -> bool {

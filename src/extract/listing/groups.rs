@@ -14,6 +14,10 @@ use crate::extract::words;
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
 
+/// Maximum number of elements in the cards of all listings, of which those with most links come first: a lone link has all that is
+/// around it for its card.
+const ELEMENTS_MAX: usize = 300_000;
+
 /// Maximum number of listings that are examined.
 const RANKED_MAX: usize = 4;
 /// One that looks so much less like news than the first is not examined.
@@ -30,7 +34,8 @@ pub(super) struct Listings<'a> {
 /// The listings of a page, by how much they look like news.
 pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
     let all = merge_by_address(with_own_keys(main_links(anchors(page, reach))));
-    let scores: Vec<f64> = all.iter().map(score).collect();
+    let mut budget = ELEMENTS_MAX;
+    let scores: Vec<f64> = all.iter().map(|listing| score(listing, &mut budget)).collect();
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let least = order.first().map_or(0.0, |&first| scores[first] * SHARE_MIN);
@@ -126,14 +131,15 @@ fn address_features(keys: &[&str]) -> f64 {
     0.5 * slugs + 0.3 * coherence
 }
 
-/// How much a listing looks like news; 0 if it is not a listing at all.
-fn score(listing: &LinkGroup) -> f64 {
+/// How much a listing looks like news; 0 if it is not a listing at all, or beyond what is looked at.
+fn score(listing: &LinkGroup, budget: &mut usize) -> f64 {
     let keys = listing.keys();
     let count = keys.len();
-    if count == 0 {
+    if count == 0 || *budget == 0 {
         return 0.0;
     }
     let found = cards::cards(listing);
+    *budget = budget.saturating_sub(found.iter().map(cards::Card::size).sum());
     let part = |fits: &dyn Fn(&cards::Card) -> bool| {
         found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
     };

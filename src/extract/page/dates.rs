@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
-use super::{is_longer, spaced_text_of, text_of, text_within};
+use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, line_from_today, midnight};
@@ -17,7 +17,7 @@ pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
 /// Maximum length of a text that says what a date in it is, in characters.
 const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
 /// So many elements of a card or an article are looked at.
-const ELEMENTS_MAX: usize = 5_000;
+pub(in crate::extract) const ELEMENTS_MAX: usize = 5_000;
 /// So many elements within one that is there for a date may have it in an attribute.
 const WITHIN_MAX: usize = 6;
 /// So many elements around one may be beside it.
@@ -299,8 +299,7 @@ pub(in crate::extract) fn day_of(at: Timestamp) -> Date {
 
 fn is_time(element: ElementRef) -> bool {
     matches!(element.value().name(), "time" | "relative-time" | "time-ago" | "local-time")
-        || element
-            .attr("itemprop")
+        || attribute(element, "itemprop")
             .is_some_and(|name| matches!(name, "datePublished" | "dateModified" | "startDate" | "endDate"))
         || matches!(element.value().name(), "abbr" | "span")
             && element.attr("title").is_some_and(|title| title.trim().parse::<EventTime>().is_ok())
@@ -314,7 +313,7 @@ pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
 /// The date in an element's attributes.
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let read = |name: &str| {
-        let value = element.attr(name)?;
+        let value = attribute(element, name)?;
         let told = || StatedDates::of(value, DateRules::strict(rules.order), DateContext::Named).published;
         // What is written for readers is a day of theirs, in whatever zone.
         let is_written =
@@ -326,7 +325,7 @@ fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
 }
 
 fn event_time(element: ElementRef) -> Option<EventTime> {
-    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name));
+    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| attribute(element, name));
     values.find_map(|value| value.trim().parse::<EventTime>().ok())
 }
 
