@@ -26,7 +26,7 @@ const REQUESTS_PER_NETWORK: u32 = 300;
 /// called, and for the clients of one network; the time for one.
 const VERIFYING_MAX: usize = 128;
 const VERIFYING_PER_HOST_MAX: usize = 16;
-const VERIFYING_AT_NETWORK_MAX: usize = 32;
+const VERIFYING_AT_NETWORK_MAX: usize = VERIFYING_MAX / 2;
 const VERIFYING_PER_NETWORK_MAX: usize = 32;
 const VERIFYING_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -116,7 +116,7 @@ fn is_title(text: &str) -> bool {
 }
 
 fn is_short_title(text: &str) -> bool {
-    is_title(text) && text.chars().count() <= TITLE_CHARS_MAX
+    text.chars().count() <= TITLE_CHARS_MAX && is_title(text)
 }
 
 /// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.

@@ -34,7 +34,7 @@ const SUBSCRIBERS_PER_HOST_MAX: u64 = 100;
 /// Maximum number of pushes at a time: to one host, to one network under whatever names, and in all; in one turn; and the time for
 /// one.
 const PUSHES_PER_HOST: usize = 2;
-const PUSHES_PER_NETWORK: usize = 4;
+const PUSHES_PER_NETWORK: usize = CONCURRENCY / 2;
 const CONCURRENCY: usize = 32;
 const PUSHES_MAX: usize = 2_000;
 const PUSH_TIMEOUT: Duration = Duration::from_secs(20);
