@@ -29,6 +29,8 @@ const NEIGHBOURS_MAX: usize = 5;
 const LINES_MAX: usize = 4;
 /// Minimum length of an excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
+/// A text longer than this is no title, call or byline, in characters.
+const LONG_CHARS_MIN: usize = 2_000;
 
 /// One entry on the page: the links that lead to it, the largest element without another entry's link, and, on a flat page, the
 /// neighbours that belong to it.
@@ -325,8 +327,13 @@ impl<'a> Card<'a> {
             })
         });
         leaves.filter(move |element| {
-            let text = text_of(*element);
-            text.chars().count() >= EXCERPT_CHARS_MIN && text != title && !is_call(&text) && !is_byline(&text)
+            // A long text is none of what else may stand there.
+            text_within(*element, LONG_CHARS_MIN).is_none_or(|text| {
+                text.chars().count() >= EXCERPT_CHARS_MIN
+                    && text != title
+                    && !is_call(&text)
+                    && !is_byline(&text)
+            })
         })
     }
 }

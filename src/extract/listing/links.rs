@@ -54,19 +54,24 @@ impl<'a> LinkGroup<'a> {
     }
 }
 
+/// What is longer is no call, in bytes.
+const CALL_BYTES_MAX: usize = 1024;
 /// A call may be followed by a sign or two, if it is at least this long, in bytes.
 const LONG_CALL_BYTES: usize = 8;
 
 /// Whether a text is only a call to read on, and so never a title.
 pub(super) fn is_call(text: &str) -> bool {
+    let is_number =
+        |c: char| !c.is_alphabetic() && (c.is_numeric() || c.is_whitespace() || "/-+".contains(c));
+    if text.len() > CALL_BYTES_MAX {
+        return text.chars().all(is_number);
+    }
     let plain = words::plain(text);
     let is_long_call = || {
         words::after("call", &plain)
             .is_some_and(|rest| rest.len() < 4 && plain.len() - rest.len() >= LONG_CALL_BYTES)
     };
-    plain.chars().all(|c| !c.is_alphabetic() && (c.is_numeric() || c.is_whitespace() || "/-+".contains(c)))
-        || words::of("call").contains(&plain)
-        || is_long_call()
+    plain.chars().all(is_number) || words::of("call").contains(&plain) || is_long_call()
 }
 
 /// A label of a file has at most this many words: "PDF (240 Ko)".

@@ -17,6 +17,8 @@ use crate::support::text::{fold, one_line};
 const TITLE_CHARS_MAX: usize = 300;
 const LEAD_CHARS_MAX: usize = 150;
 const LEAD_CHARS_MIN: usize = 8;
+/// What only calls, names a file or a date is not longer, in bytes.
+const LITTLE_BYTES_MAX: usize = 4096;
 /// A link around so many parts has a title among them.
 const PARTS_MIN: usize = 3;
 /// So many titles must have something in common for it to be no part of them.
@@ -108,11 +110,9 @@ fn whole_title(card: &Card, title: &str) -> Option<String> {
 
 /// Whether a text may be a title, of any length.
 fn is_title(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic)
-        && !is_call(text)
-        && !is_file_label(text)
-        && !is_date_only(text)
-        && !is_relative_only(text)
+    let says_only_a_little =
+        || is_call(text) || is_file_label(text) || is_date_only(text) || is_relative_only(text);
+    text.chars().any(char::is_alphabetic) && (text.len() > LITTLE_BYTES_MAX || !says_only_a_little())
 }
 
 fn is_short_title(text: &str) -> bool {

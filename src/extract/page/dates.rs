@@ -227,7 +227,7 @@ impl<'a> VisibleDates<'a> {
         let around = StatedDates::of(&line, self.rules, DateContext::Named);
         let is_update = element.value().classes().any(is_update_name)
             || is_update_beside_publication(element)
-            || element.attr("itemprop") == Some("dateModified")
+            || attribute(element, "itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
         if is_update {
             self.updated = self.updated.or(Some(at));
@@ -459,7 +459,7 @@ fn is_publication(element: ElementRef) -> bool {
         let lower = class.to_ascii_lowercase();
         lower.split(['-', '_']).any(|part| matches!(part, "published" | "posted" | "pubdate" | "created"))
     };
-    element.attr("itemprop") == Some("datePublished")
+    attribute(element, "itemprop") == Some("datePublished")
         || element.value().classes().any(is_name) && !element.value().classes().any(is_event_name)
 }
 
@@ -476,11 +476,11 @@ fn has_name_of_span(element: ElementRef, words: &[&str]) -> bool {
 /// Whether an element holds the day of an event: "event-date", "dtstart", `itemprop="startDate"`; or it is in what is called one.
 fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
     let is_event = |around: ElementRef| {
-        let kind = around.attr("itemtype").unwrap_or_default();
+        let kind = attribute(around, "itemtype").unwrap_or_default();
         around.value().classes().any(is_event_name) || kind.trim_end_matches('/').ends_with("Event")
     };
     is_event_end(element)
-        || element.attr("itemprop") == Some("startDate")
+        || attribute(element, "itemprop") == Some("startDate")
         || element.value().classes().any(|class| class == "dtstart")
         || has_name_of_span(element, &["start", "begin", "debut", "inicio", "inizio"])
         || below(part, element).any(is_event)
@@ -488,7 +488,7 @@ fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
 }
 
 fn is_event_end(element: ElementRef) -> bool {
-    element.attr("itemprop") == Some("endDate")
+    attribute(element, "itemprop") == Some("endDate")
         || element.value().classes().any(|class| class == "dtend")
         || has_name_of_span(element, &["end"])
 }
