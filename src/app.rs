@@ -3,6 +3,7 @@
 mod parts;
 mod signals;
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ use crate::pipeline::websub::subscriber;
 use crate::pipeline::worker::{self, Bounds, FetchReport, Selection};
 use crate::store::{Lease, LeasedResource, Store};
 use crate::support::clock::{Clock, TokenSource};
+use crate::support::files;
 use crate::support::telemetry::Metrics;
 use crate::support::templates::Templates;
 use crate::support::terminal::errln;
@@ -50,7 +52,7 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
-pub use self::parts::{classifier, client, mail_tls, renderer, transport};
+pub use self::parts::{PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, mail_tls, renderer, transport};
 pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;
 
@@ -98,6 +100,7 @@ impl App {
         let refresher = refresher(&config, store, classifier)?;
         let templates = Templates::load(&config.templates_dir)?;
         let transport = Arc::new(transport(&config.mail)?);
+        files::narrow_folder(Path::new(PREVIEW_FOLDER), |name| PREVIEW_FILES.contains(&name));
         let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
             reply_to: Some(mailbox(config.mail.reply_to.as_deref().unwrap_or(&config.mail.from))?),

@@ -144,6 +144,10 @@ pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
     Ok(Mailbox::new(mailbox.name, email))
 }
 
+/// Where what somebody would get is written, with that person's own links.
+pub const PREVIEW_FOLDER: &str = "preview";
+pub const PREVIEW_FILES: [&str; 3] = ["digest.html", "digest.txt", "digest.eml"];
+
 /// The configured transport; opens no connection.
 ///
 /// # Errors

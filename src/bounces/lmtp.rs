@@ -54,7 +54,8 @@ async fn receive(
     // The final delivery agent adds Return-Path (RFC 5321 section 4.4).
     let head = format!("Return-Path: <{sender}>\r\n").into_bytes();
     let message = data(reader, head).await?;
-    let is_taken = message.as_ref().is_some_and(|message| take(message, recipients));
+    let is_taken =
+        message.as_ref().is_some_and(|message| tokio::task::block_in_place(|| take(message, recipients)));
     Ok(match (&message, is_taken) {
         (None, _) => b"552 5.3.4 too large\r\n",
         (_, true) => b"250 2.0.0 taken\r\n",

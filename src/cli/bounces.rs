@@ -15,8 +15,8 @@ use crate::model::mail_address::Address;
 use crate::model::source::Source;
 use crate::pipeline::mail::bounces::take;
 use crate::pipeline::mail::inbound::{InboundContext, MessageDisposition, ProcessedMessage};
-use crate::pipeline::refresh::Refresher;
 use crate::pipeline::refresh::mailbox::source_of;
+use crate::pipeline::refresh::{ReadError, Refresher};
 use crate::support::terminal::{errln, outln};
 use crate::support::text::{many, percent_decoded};
 
@@ -91,8 +91,17 @@ fn newsletter(
         if recipients.is_empty() { extract::read_head(bytes).recipients } else { recipients.to_vec() };
     let Some(source) = source_of(sources, &named) else { return Ok(None) };
     let accepted = refresher.accept_mail(source, bytes, now);
-    let line = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(accepted))?;
-    Ok(Some(ProcessedMessage::new(line, MessageDisposition::Done)))
+    let accepted = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(accepted));
+    Ok(Some(match accepted {
+        Ok(line) => ProcessedMessage::new(line, MessageDisposition::Done),
+        Err(ReadError::Internal(error)) => return Err(error),
+        // It stays where it is: nobody gets to know of what is taken and not kept.
+        Err(error) => {
+            tracing::error!(source = source.id, "a newsletter is not kept, and has to come again: {error}");
+            let line = format!("left for later: a newsletter for the source {}: {error}", source.id);
+            ProcessedMessage::new(line, MessageDisposition::Later)
+        }
+    }))
 }
 
 fn take_one(app: &App, reader: Option<&Address>, bytes: &[u8]) -> anyhow::Result<ProcessedMessage> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::{held_up, list, subscribers};
-use crate::app::{App, Usage};
+use crate::app::{App, PREVIEW_FILES, PREVIEW_FOLDER, Usage};
 use crate::deliver::message::{BuiltMessage, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
@@ -147,15 +147,11 @@ pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: boo
             return Ok(());
         }
     };
-    let folder = PathBuf::from("preview");
+    let folder = PathBuf::from(PREVIEW_FOLDER);
     let (html, text) = (shown(&issue.html, &issue.places), shown(&issue.text, &issue.places));
     outln!("Subject: {}", issue.subject);
     let (built, _) = message(app, digest, &address, issue)?;
-    for (name, bytes) in [
-        ("digest.html", html.as_bytes()),
-        ("digest.txt", text.as_bytes()),
-        ("digest.eml", built.text.as_bytes()),
-    ] {
+    for (name, bytes) in PREVIEW_FILES.iter().zip([html.as_bytes(), text.as_bytes(), built.text.as_bytes()]) {
         let path = folder.join(name);
         files::write_privately(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         outln!("{}", path.display());

@@ -43,10 +43,15 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
         .and_then(|mut reader| reader.parse());
         Ok(match article {
             Ok(found) => {
-                let html = trim::trimmed(&found.content).unwrap_or_else(|| found.content.to_string());
+                let mut fragment = scraper::Html::parse_fragment(&parted(&bound_markup(&found.content)));
+                let is_trimmed = trim::trim(&mut fragment);
+                let html = match is_trimmed {
+                    true => fragment.root_element().inner_html(),
+                    false => found.content.to_string(),
+                };
                 Article {
                     title: Some(one_line(&found.title)).filter(|title| !title.is_empty()),
-                    text: block_text(&html),
+                    text: block_text(&fragment),
                     html: Some(html).filter(|html| !html.trim().is_empty()),
                     item,
                 }
@@ -62,11 +67,10 @@ pub fn read_article(document: Document, rules: DateRules) -> Article {
 
 /// The text of an article, one line per block; without figures, and without paragraphs that are only links, unless there is
 /// nothing else.
-fn block_text(html: &str) -> String {
-    let fragment = scraper::Html::parse_fragment(&bound_markup(html));
-    let links = trim::paragraphs_of_links(&fragment);
-    let text = text_without(&fragment, &links);
-    if text.is_empty() { text_without(&fragment, &[]) } else { text }
+fn block_text(fragment: &scraper::Html) -> String {
+    let links = trim::paragraphs_of_links(fragment);
+    let text = text_without(fragment, &links);
+    if text.is_empty() { text_without(fragment, &[]) } else { text }
 }
 
 fn text_without(fragment: &scraper::Html, left_out: &[ego_tree::NodeId]) -> String {
@@ -107,6 +111,9 @@ mod tests {
     #[test]
     fn words_of_neighbouring_blocks_stay_apart() {
         let html = "<p>June 5 – Lyon<br>June 7 – Turin</p><table><tr><th>City</th><th>Day</th></tr><tr><td>Lyon</td><td>June 5</td></tr></table><figure><img><figcaption>A picture</figcaption></figure><div>End <b>of</b> it</div>";
-        assert_eq!(block_text(html), "June 5 – Lyon\nJune 7 – Turin\nCity Day\nLyon June 5\nEnd of it");
+        assert_eq!(
+            block_text(&scraper::Html::parse_fragment(html)),
+            "June 5 – Lyon\nJune 7 – Turin\nCity Day\nLyon June 5\nEnd of it"
+        );
     }
 }

@@ -26,7 +26,7 @@ use super::words;
 use super::xml::resolve_against;
 use crate::model::feed::{FEED_MEDIA_TYPES, FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
-use crate::support::text::{bound_markup, fold, many, one_line, shorten};
+use crate::support::text::{LineBuffer, bound_markup, fold, many, one_line, shorten};
 
 /// Maximum number of feeds and of calendars that a page names: the first so many.
 const NAMED_MAX: usize = 1000;
@@ -573,11 +573,32 @@ pub(super) fn is_of_icon(element: ElementRef) -> bool {
 
 /// The text of an element on one line; blocks and breaks separate words.
 pub(super) fn text_of(element: ElementRef) -> String {
-    let mut text = String::new();
+    text_within(element, usize::MAX).unwrap_or_default()
+}
+
+/// Whether the text of an element has more characters than these.
+pub(super) fn is_longer(element: ElementRef, chars_max: usize) -> bool {
+    text_within(element, chars_max).is_none()
+}
+
+/// The text of an element, unless it has more characters than these: of what is longer, no more than that is read, since each
+/// element around a text has it again.
+pub(super) fn text_within(element: ElementRef, chars_max: usize) -> Option<String> {
+    let mut line = LineBuffer::default();
+    let (mut chars, mut counted) = (0, 0);
     for node in element.descendants() {
         if let Some(words) = node.value().as_text() {
             if !node.parent().and_then(ElementRef::wrap).is_some_and(is_unread) {
-                text.push_str(words);
+                for piece in pieces(words) {
+                    line.push(piece);
+                    if line.text.len() > chars_max {
+                        chars += line.text[counted..].chars().count();
+                        counted = line.text.len();
+                    }
+                    if chars > chars_max {
+                        return None;
+                    }
+                }
             }
         } else if let Some(element) = node.value().as_element()
             && matches!(
@@ -597,10 +618,28 @@ pub(super) fn text_of(element: ElementRef) -> String {
                     | "figure"
             )
         {
-            text.push(' ');
+            line.push(" ");
         }
     }
-    one_line(&text)
+    Some(line.text)
+}
+
+/// Number of bytes of a text that are read at a time.
+const PIECE_BYTES: usize = 1024;
+
+fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let most = text.len().min(PIECE_BYTES);
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at))?;
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// An attribute of an element. For a few that are looked for in many elements, comparing names costs less than making them known.
+fn attribute<'a>(element: ElementRef<'a>, name: &str) -> Option<&'a str> {
+    element.value().attrs().find(|(own, _)| *own == name).map(|(_, value)| value)
 }
 
 /// The text of an element with a space between all of its parts: "Oct", "20" and "2026" may stand side by side.

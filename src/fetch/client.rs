@@ -147,6 +147,11 @@ impl Client {
         self.settings.user_agent.split(['/', ' ']).next().unwrap_or("courant")
     }
 
+    /// The network that an address on the web is in, whatever its host is called; `None` if that cannot be told.
+    pub async fn network_of(&self, url: &Url) -> Option<String> {
+        self.connectors.network_of(url).await
+    }
+
     /// A place at the host of a page that somebody else fetches for us.
     pub async fn place(&self, url: &Url) -> HostPermit {
         self.host_limits.enter(url).await

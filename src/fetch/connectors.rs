@@ -11,8 +11,8 @@ use reqwest::Client;
 use url::{Host, Url};
 
 use super::fetch_error::FetchError;
-use super::resolver::GuardedResolver;
-use crate::model::guard::Guard;
+use super::resolver::{GuardedResolver, permitted_addresses};
+use crate::model::guard::{Guard, network};
 
 /// Idle connections are only kept for the next request of this round to the same host, which comes at once or not at all; ten
 /// thousand of them would be most of our memory.
@@ -72,6 +72,25 @@ impl Connectors {
             return Err(FetchError::Private { host });
         }
         self.to_port(port).map_err(|error| FetchError::Broken { host, cause: error.to_string() })
+    }
+
+    /// The network that an address on the web is in, now: of several, the one that is connected to first. `None` if it cannot be
+    /// told, as behind a proxy.
+    pub(super) async fn network_of(&self, url: &Url) -> Option<String> {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        if !self.settings.guard.proxy_hosts.is_empty() {
+            return None;
+        }
+        Some(match url.host()? {
+            Host::Ipv4(ip) => network(IpAddr::V4(ip)),
+            Host::Ipv6(ip) => network(IpAddr::V6(ip)),
+            Host::Domain(_) => {
+                let found = permitted_addresses(&self.settings.guard, host, port);
+                let found = tokio::time::timeout(self.settings.timeout, found).await.ok()?.ok()?;
+                network(found.first()?.ip())
+            }
+        })
     }
 
     fn to_port(&self, port: u16) -> Result<Client, reqwest::Error> {

@@ -30,22 +30,32 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, port) = (self.guard.clone(), self.port);
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            if guard.proxy_hosts.contains(&host) {
-                return Ok(Box::new(found.into_iter()) as Addrs);
-            }
-            let has_any = !found.is_empty();
-            let permitted: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| guard.permits(SocketAddr::new(address.ip(), port)))
-                .collect();
-            if permitted.is_empty() && has_any {
-                return Err(PrivateAddress(host).into());
-            }
+            let permitted = permitted_addresses(&guard, name.as_str(), port).await?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of a name that may be connected to at a port.
+///
+/// # Errors
+/// When the name has none, or only such as are not permitted.
+pub(super) async fn permitted_addresses(
+    guard: &Guard,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+    if guard.proxy_hosts.iter().any(|proxy| proxy == host) {
+        return Ok(found);
+    }
+    let has_any = !found.is_empty();
+    let permitted: Vec<SocketAddr> =
+        found.into_iter().filter(|address| guard.permits(SocketAddr::new(address.ip(), port))).collect();
+    if permitted.is_empty() && has_any {
+        return Err(PrivateAddress(host.to_owned()).into());
+    }
+    Ok(permitted)
 }
 
 #[cfg(test)]

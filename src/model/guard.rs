@@ -124,6 +124,17 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// The network that one party has: an IPv4 address, or the IPv6 /64 of one customer (RFC 6177).
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let s = address.segments();
+            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +176,12 @@ mod tests {
         {
             assert!(guard(&[]).permits(public.parse().unwrap()), "{public}");
         }
+    }
+
+    #[test]
+    fn one_party_has_one_network() {
+        assert_eq!(network("2001:db8:1:2:3::4".parse().unwrap()), "2001:db8:1:2::/64");
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
     }
 
     #[test]

@@ -78,14 +78,34 @@ impl Default for Sanitizer {
     }
 }
 
-/// The value of an attribute as it may be shown; `None` for `data:` that is not a picture.
+/// The value of an attribute as it may be shown; `None` for `data:` that is not a picture, and for what is no address where one
+/// has to be.
 fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, str>> {
-    if element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
-        return Some(Cow::Owned(own_address(value)));
+    if !matches!(attribute, "href" | "src" | "poster" | "cite") {
+        return Some(Cow::Borrowed(value));
     }
     let is_data = value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
-    let is_safe = !is_data || (element == "img" && attribute == "src" && is_raster_data(value));
-    is_safe.then_some(Cow::Borrowed(value))
+    if is_data {
+        let is_picture = element == "img" && attribute == "src" && is_raster_data(value);
+        return is_picture.then_some(()).and_then(|()| serialized(Cow::Borrowed(value)));
+    }
+    let value = match element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
+        true => Cow::Owned(own_address(value)),
+        false => Cow::Borrowed(value),
+    };
+    // Where a quotation comes from is neither resolved nor checked by ammonia.
+    let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+    serialized(value).filter(|url| attribute != "cite" || is_web(url))
+}
+
+/// An address as `Url` serialises it; one that is relative is resolved later, and so serialised then. `None` for what can be none.
+fn serialized(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match Url::parse(&value) {
+        Ok(url) if url.as_str() == value => Some(value),
+        Ok(url) => Some(Cow::Owned(url.into())),
+        Err(url::ParseError::RelativeUrlWithoutBase) => Some(value),
+        Err(_) => None,
+    }
 }
 
 /// Whether a `data:` address is a raster picture; SVG is excluded, as it can contain scripts.
@@ -416,6 +436,40 @@ mod tests {
             clean,
             "<a href=\"https://example.org/b\" rel=\"noopener nofollow ugc\">b</a><img src=\"https://example.org/a/c.png\" alt=\"c\">"
         );
+    }
+
+    #[test]
+    fn addresses_leave_as_they_are_serialised_or_not_at_all() {
+        let base = Url::parse("https://example.org/a/").unwrap();
+        for (address, whole) in [
+            ("https://x.org/a b'c|é\u{1}^`{}", "https://x.org/a%20b'c|%C3%A9%01^%60%7B%7D"),
+            ("  https://X.org ", "https://x.org/"),
+            ("HTTP:\\\\é.org\\a", "http://xn--9ca.org/a"),
+            ("b c?d=\u{e9}", "https://example.org/a/b%20c?d=%C3%A9"),
+            ("//x.org/\u{fffe}", "https://x.org/%EF%BF%BE"),
+            ("https://x.org/?q=a b&lt;&quot;", "https://x.org/?q=a%20b%3C%22"),
+        ] {
+            let html = safe_html(
+                &format!(
+                    "<a href=\"{address}\">t</a><img src=\"{address}\"><video poster=\"{address}\"></video>"
+                ),
+                Some(&base),
+            );
+            assert!(html.contains(&format!("href=\"{whole}\"")), "{address}: {html}");
+            assert!(html.contains(&format!("src=\"{whole}\"")), "{address}: {html}");
+            assert!(html.contains(&format!("poster=\"{whole}\"")), "{address}: {html}");
+        }
+        for none in ["https://x y/", "http://[1", "https://x.org:99999/", "http://"] {
+            let html =
+                safe_html(&format!("<p><a href=\"{none}\">words</a><img src=\"{none}\">"), Some(&base));
+            assert!(html.contains(">words</a>") && !html.contains("href") && !html.contains("src"), "{html}");
+        }
+        let quote =
+            |from: &str| safe_html(&format!("<blockquote cite=\"{from}\">q</blockquote>"), Some(&base));
+        assert_eq!(quote("https://x.org/a b"), "<blockquote cite=\"https://x.org/a%20b\">q</blockquote>");
+        for none in ["javascript:alert(1)", "a b", "http://["] {
+            assert_eq!(quote(none), "<blockquote>q</blockquote>");
+        }
     }
 
     #[test]

@@ -257,7 +257,9 @@ impl Refresher {
                 }
                 return Ok(RawDocument::new(feed, fetched, state.feed_url.clone(), state.page.clone()));
             }
-            Err(ExtractError::WebPage { endpoints }) => offered(source, &fetched, endpoints)?,
+            Err(ExtractError::WebPage { endpoints }) => {
+                offered(self.client.deadline(), source, &fetched, endpoints).await?
+            }
             Err(error) => return Err(error.into()),
         };
         reject_detour(asked, &fetched.url)?;
@@ -271,7 +273,8 @@ impl Refresher {
             let endpoint = match named {
                 // Only then is the page looked at for what stands in the feed's place.
                 Err(error @ ReadError::NoFeed(_)) => {
-                    let wall = extract::wall_reason(document(&fetched));
+                    let deadline = self.client.deadline();
+                    let wall = apart(deadline, move || extract::wall_reason(document(&fetched))).await?;
                     return Err(wall.map_or(error, |wall| ExtractError::Wall(wall).into()));
                 }
                 named => named?,

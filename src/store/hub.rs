@@ -96,6 +96,13 @@ impl Hub<'_, Write> {
         Ok(())
     }
 
+    /// Gives a claimed push back that was not begun: it is due as it was.
+    pub fn release_push(&self, push: &Push) -> Result<()> {
+        let sql = "UPDATE hub_push SET lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
+        self.db.execute(sql, params![push.callback, push.topic, push.claim])?;
+        Ok(())
+    }
+
     /// Schedules a failed push again.
     pub fn defer_push(&self, push: &Push, next_attempt: Timestamp) -> Result<()> {
         let sql = "UPDATE hub_push SET attempts = attempts + 1, next_attempt = ?4, lease_end = 0, worker = NULL WHERE callback = ?1 AND topic = ?2 AND claims = ?3";
@@ -133,5 +140,27 @@ impl Hub<'_, Write> {
                    ON CONFLICT (callback, topic) DO UPDATE SET attempts = 0, claims = hub_push.claims + 1, worker = NULL, lease_end = 0, next_attempt = ?3";
         self.db.execute(sql, params![hub, topic, millis(now)])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[test]
+    fn a_push_that_was_not_begun_is_due_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("x.db"), "a").unwrap();
+        let now: Timestamp = "2022-10-17T08:00:00Z".parse().unwrap();
+        let claim = || store.write(|w| w.hub().claim_pushes("a", now, now, 10)).unwrap();
+        store.write(|w| w.hub().put_word("https://hub.example/", "https://x.example/atom.xml", now)).unwrap();
+        let first = claim().remove(0);
+        assert!(claim().is_empty(), "it is claimed");
+        store.write(|w| w.hub().release_push(&first)).unwrap();
+        let second = claim().remove(0);
+        assert_eq!((second.attempts, second.claim), (0, first.claim + 1));
+        store.write(|w| w.hub().release_push(&first)).unwrap();
+        assert!(claim().is_empty(), "it is the claim of another by now");
     }
 }

@@ -306,6 +306,7 @@ fn write_hub(w: &Unit<Write>) -> Result<()> {
     w.hub().put_pushes("t", now)?;
     w.hub().put_word("hub", "t", now)?;
     for push in w.hub().claim_pushes("w", now, now, 10)? {
+        w.hub().release_push(&push)?;
         w.hub().defer_push(&push, now)?;
         w.hub().delete_push(&push)?;
     }

@@ -13,6 +13,9 @@ pub(super) const TEMPORARY: &str = ".tmp";
 /// Number of attempts, since another process may sweep a temporary file just before it is locked.
 pub(super) const TRIES: usize = 5;
 
+/// So many folders within each other are looked into.
+const FOLDERS_DEEP_MAX: usize = 8;
+
 /// The mode of files with personal data, of new files in general (the umask narrows it), and the bits of others.
 const PRIVATE: u32 = 0o600;
 const COMMON: u32 = 0o666;
@@ -132,19 +135,32 @@ pub fn narrow(path: &Path) {
     }
 }
 
-/// Narrows the files of a folder that `is_ours` knows by their names; the folder as well, if nothing else is in it.
+/// Narrows the files in a folder and below it that `is_ours` knows by their names, and each folder in which nothing else is.
 pub fn narrow_folder(folder: &Path, is_ours: impl Fn(&str) -> bool) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    narrow_to(folder, &is_ours, FOLDERS_DEEP_MAX);
+}
+
+/// The same; answers whether nothing else is in the folder.
+fn narrow_to(folder: &Path, is_ours: &dyn Fn(&str) -> bool, depth: usize) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
     let mut is_all_ours = true;
     for entry in entries.flatten() {
-        match is_ours(&entry.file_name().to_string_lossy()) {
-            true => narrow(&entry.path()),
-            false => is_all_ours = false,
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_own = match is_folder {
+            true => depth > 0 && narrow_to(&entry.path(), is_ours, depth - 1),
+            false => is_ours(&name) || name.starts_with('.') && name.ends_with(TEMPORARY),
+        };
+        if is_own && !is_folder {
+            narrow(&entry.path());
         }
+        is_all_ours &= is_own;
     }
     if is_all_ours {
         narrow(folder);
     }
+    is_all_ours
 }
 
 /// Removes the temporary files that killed processes left in a folder and below it; returns how many. Unreadable folders are

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::network;
+use crate::model::guard::network;
 
 /// Connections of one network, unless a quarter of all is less: a reader's browser opens six.
 const PER_NETWORK_MAX: usize = 256;

@@ -12,18 +12,21 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::forms::Form;
-use super::limits::{Share, Shares, network};
+use super::limits::{Share, Shares};
 use super::state::{AppState, busy, failed};
 use super::subscriptions::client;
 use crate::fetch::client::Client;
+use crate::model::guard::network;
 use crate::pipeline::websub::hub;
 use crate::support::clock::TokenSource;
 
 /// Requests from one network per hour: a feed reader has a few hundred feeds at most.
 const REQUESTS_PER_NETWORK: u32 = 300;
-/// Maximum number of concurrent verifications: in all, of one callback's host, and for one network; the time for one.
+/// Maximum number of concurrent verifications: in all, of one callback's host, of callbacks in one network whatever their hosts are
+/// called, and for the clients of one network; the time for one.
 const VERIFYING_MAX: usize = 128;
 const VERIFYING_PER_HOST_MAX: usize = 16;
+const VERIFYING_AT_NETWORK_MAX: usize = VERIFYING_MAX / 2;
 const VERIFYING_PER_NETWORK_MAX: usize = 32;
 const VERIFYING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,6 +34,7 @@ const VERIFYING_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Verifications {
     client: Client,
     shares: Arc<Shares>,
+    networks: Arc<Shares>,
 }
 
 impl Verifications {
@@ -38,7 +42,15 @@ impl Verifications {
         Verifications {
             client: client.apart(VERIFYING_PER_HOST_MAX, VERIFYING_TIMEOUT),
             shares: Arc::new(Shares::new(VERIFYING_MAX)),
+            networks: Arc::new(Shares::new(VERIFYING_MAX)),
         }
+    }
+
+    /// A place for a verification in the network that the callback turns out to be in.
+    async fn enter_network(&self, callback: &Url) -> Option<Share> {
+        let network = self.client.network_of(callback).await;
+        let network = network.unwrap_or_else(|| callback.origin().ascii_serialization());
+        self.networks.enter([(network, VERIFYING_AT_NETWORK_MAX)])
     }
 
     /// A place for a verification; `None` if its callback's host or its network has enough of them.
@@ -80,6 +92,12 @@ pub(super) async fn subscription_request(
     };
     tokio::spawn(async move {
         let _share = share;
+        let Some(_place) = app.verifications.enter_network(&subscription_request.callback).await else {
+            tracing::info!(
+                "a subscription to our hub was not confirmed: too many others are asked in the network of its callback"
+            );
+            return;
+        };
         let (store, client) = (&app.refresher.store, &app.verifications.client);
         if let Err(error) = hub::verify(store, client, &subscription_request, &challenge, now).await {
             tracing::error!("a subscription request could not be stored: {error:#}");

@@ -1,7 +1,6 @@
 //! Limits in memory: how often a key may ask within a time span, and how much may be under way for it at a time.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -83,17 +82,6 @@ impl Drop for Share {
     }
 }
 
-/// The network of a client: an IPv4 address, or the IPv6 /64 of one customer (RFC 6177).
-pub fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let s = address.segments();
-            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +94,5 @@ mod tests {
         assert!(!limits.allow("a".into(), 2, hour, now));
         assert!(limits.allow("b".into(), 2, hour, now));
         assert!(limits.allow("a".into(), 2, hour, now + hour));
-        assert_eq!(network("2001:db8:1:2:3::4".parse().unwrap()), "2001:db8:1:2::/64");
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1");
     }
 }

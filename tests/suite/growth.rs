@@ -87,7 +87,7 @@ const FEEDS: [Shape; 25] = [
 ];
 
 /// What pages hold, and sitemaps.
-const PAGES: [Shape; 20] = [
+const PAGES: [Shape; 21] = [
     Shape(PAGE, "<html><body>", "<!--", ""),
     Shape(PAGE, "<html><body>", "&", ""),
     Shape(PAGE, "<html><body>", "<script>", ""),
@@ -97,6 +97,7 @@ const PAGES: [Shape; 20] = [
     Shape(PAGE, "<html><body>", "<link rel=alternate type=\"application/rss+xml\" href=\"/f#\">", ""),
     Shape(PAGE, "<html><body>", "<table><tr><td>", ""),
     Shape(LISTING, "<html><body>", "<ul><li>", ""),
+    Shape(LISTING, "<html><body>", "<h2>May 2022</h2><p>12 <a href=\"/n/#\">Story # about</a></p>", ""),
     Shape(LISTING, "<html><body>", "<p>1 March 2026 <a href=\"/x\">a title here</a></p>", ""),
     Shape(
         PAGE,

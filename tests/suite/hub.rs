@@ -10,9 +10,14 @@ use crate::support::{App, rss, wait_for};
 
 /// A subscriber that confirms what is asked of it, and answers pushes with a status.
 fn subscriber(push_status: u16) -> Server {
-    Server::start(move |request: &Request| {
+    subscriber_at("127.0.0.1", Reply::new(push_status, ""))
+}
+
+/// The same at one of the addresses of this machine.
+fn subscriber_at(ip: &str, to_pushes: Reply) -> Server {
+    Server::start_at(ip, move |request: &Request| {
         if request.method == "POST" {
-            return Reply::new(push_status, "");
+            return to_pushes.clone();
         }
         let query = request.target.split_once('?').map_or("", |(_, query)| query);
         let challenge = url::form_urlencoded::parse(query.as_bytes())
@@ -214,4 +219,39 @@ fn subscribers_that_do_not_answer_pushes_hold_no_others_and_no_turn() {
     assert_eq!(pushed.len(), 1);
     let slow = pushes(&slow);
     assert!(slow.len() == 12 && slow.iter().filter(|push| push.at < pushed[0].at).count() <= 2);
+}
+
+#[test]
+fn many_names_in_one_network_take_the_places_of_one_party() {
+    let source = Server::always(Reply::ok(rss(&[("a", "The first story of the day", 19, "x")])));
+    let slow: Vec<Server> =
+        (0..24).map(|_| subscriber_at("127.0.0.1", Reply::ok("").sent(Manner::Stall))).collect();
+    let good = subscriber_at("127.0.0.2", Reply::new(204, ""));
+    let mut app = App::new(&format!(
+        "timeout = \"2s\"\ndeadline = \"2s\"\n[publish]\nhub = \"self\"\n[[source]]\nid = \"s\"\nurl = \"{}\"\n",
+        source.url("/")
+    ));
+    app.write("feeds.toml", app.read("feeds.toml").replace("\"::1\"", "\"127.0.0.2\""));
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    for callback in slow.iter().chain([&good]) {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("hub.mode", "subscribe")
+            .append_pair("hub.topic", "https://news.example.org/atom.xml")
+            .append_pair("hub.callback", &callback.url("/cb"))
+            .finish();
+        let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
+        assert_eq!(service.ask("POST", "/hub", headers, &form).0, 202);
+    }
+    let is_asked = |server: &Server| server.requests().len() == 1;
+    wait_for("the questions", || slow.iter().chain([&good]).all(is_asked).then_some(()));
+    std::thread::sleep(Duration::from_millis(300));
+    drop(service);
+    source.answer(|_| Reply::ok(rss(&[("b", "The second story of the day", 20, "x")])));
+    app.later(61).ok(&["run"]);
+    let pushed = pushes(&good);
+    assert_eq!(pushed.len(), 1);
+    let before = slow.iter().flat_map(pushes).filter(|push| push.at < pushed[0].at).count();
+    assert!(before <= 16, "{before} pushes to one network were under way before");
+    assert!(slow.iter().all(|server| pushes(server).len() == 1), "each has its turn");
 }

@@ -211,3 +211,40 @@ fn what_an_earlier_version_published_is_written_anew_if_it_is_not_well_formed() 
     assert_eq!((app.read("public/archive/1.xml"), app.read("public/archive/2.xml")), (first, kept));
     assert_eq!(faults(&app), "");
 }
+
+#[test]
+fn addresses_in_markup_leave_as_they_are_serialised() {
+    let mut html = String::new();
+    for c in CHARACTERS.chars().filter(|c| !matches!(c, '\r' | '\u{0}')) {
+        let c = reference(c);
+        let _ = write!(
+            html,
+            "<p>Some words <a href=\"https://x.example/{c}a{c}?b={c}#{c}\">link</a> <a href=\"a{c}b/c\">link</a>\
+             <a href=\"https://x{c}.example/\">link</a> <img src=\"https://x.example/{c}.png\" alt=\"p\">\
+             <img src=\"{c}/b.png\" alt=\"p\"></p><video poster=\"/{c}.jpg\" src=\"https://x.example/{c}\"></video>\
+             <blockquote cite=\"https://x.example/{c}\">quoted</blockquote>"
+        );
+    }
+    let item = serde_json::json!({
+        "id": "1", "url": "https://j.example/1", "title": "A story of links", "content_html": html,
+        "date_published": "2022-10-19T08:00:00Z",
+    });
+    let feed =
+        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "J", "items": [item] });
+    let server = Server::always(Reply::ok(feed.to_string()).with("Content-Type", "application/feed+json"));
+    let app = App::new(&format!("[[source]]\nid = \"s\"\nurl = \"{}\"\n", server.url("/feed.json")));
+    app.ok(&["run"]);
+    let published: serde_json::Value = serde_json::from_str(&app.read("public/feed.json")).unwrap();
+    let content = scraper::Html::parse_fragment(published["items"][0]["content_html"].as_str().unwrap());
+    let mut count = 0;
+    for element in content.root_element().descendants().filter_map(scraper::ElementRef::wrap) {
+        for value in ["href", "src", "poster", "cite"].iter().filter_map(|name| element.attr(name)) {
+            count += 1;
+            assert_eq!(url::Url::parse(value).unwrap().as_str(), value);
+        }
+    }
+    let selector = scraper::Selector::parse("a").unwrap();
+    let links = content.select(&selector);
+    assert!(links.filter(|link| link.text().eq(["link"])).count() >= 3 * 50, "no word is lost");
+    assert!(count >= 7 * 50, "{count}");
+}

@@ -2,16 +2,15 @@
 //! and what leads to other articles and to topics.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use ego_tree::NodeId;
-use scraper::{ElementRef, Html};
+use ego_tree::{NodeId, NodeRef};
+use scraper::{ElementRef, Html, Node};
 
 use super::around;
 use crate::extract::elements::is_block;
-use crate::extract::page::{selector, text_of};
+use crate::extract::page::{is_longer, selector, text_of};
 use crate::extract::words;
-use crate::support::markup::parted;
-use crate::support::text::bound_markup;
 
 /// Parts of the names of boxes in which to subscribe to a newsletter.
 const NEWSLETTER_PARTS: [&str; 8] = [
@@ -74,7 +73,7 @@ fn newsletter_box(form: ElementRef) -> Option<ElementRef> {
     let boxes = around
         .take_while(|element| !matches!(element.value().name(), "body" | "main" | "article"))
         .filter(is_named);
-    boxes.filter(|element| text_of(*element).chars().count() <= BOX_CHARS_MAX).last()
+    boxes.filter(|element| !is_longer(*element, BOX_CHARS_MAX)).last()
 }
 
 pub(super) fn detach(page: &mut Html, id: NodeId) {
@@ -83,9 +82,8 @@ pub(super) fn detach(page: &mut Html, id: NodeId) {
     }
 }
 
-/// An article without what is not part of it; `None` if there is nothing to remove, or nothing would be left.
-pub(super) fn trimmed(html: &str) -> Option<String> {
-    let mut fragment = Html::parse_fragment(&parted(&bound_markup(html)));
+/// Takes what is not part of it out of an article; whether there was any, and something is left.
+pub(super) fn trim(fragment: &mut Html) -> bool {
     let lines: Vec<ElementRef> = fragment
         .root_element()
         .descendants()
@@ -99,11 +97,18 @@ pub(super) fn trimmed(html: &str) -> Option<String> {
     out.extend(lines_of_page(lines.iter().copied()));
     out.extend(lines_of_page(lines.iter().rev().copied()));
     if out.is_empty() || out.len() >= lines.len() {
-        return None;
+        return false;
     }
-    out.into_iter().for_each(|id| detach(&mut fragment, id));
-    let rest = fragment.root_element();
-    rest.text().any(|text| !text.trim().is_empty()).then(|| rest.inner_html())
+    let lines: HashSet<NodeId> = out.into_iter().collect();
+    let is_left = |text: NodeRef<'_, Node>| {
+        text.value().as_text().is_some_and(|words| !words.trim().is_empty())
+            && !text.ancestors().any(|around| lines.contains(&around.id()))
+    };
+    if !fragment.root_element().descendants().any(is_left) {
+        return false;
+    }
+    lines.into_iter().for_each(|id| detach(fragment, id));
+    true
 }
 
 /// Whether an element is a line of text: a block with text and without blocks in it.
@@ -201,7 +206,9 @@ mod tests {
     use super::*;
 
     fn text(html: &str) -> String {
-        super::super::block_text(trimmed(html).as_deref().unwrap_or(html))
+        let mut fragment = Html::parse_fragment(html);
+        trim(&mut fragment);
+        super::super::block_text(&fragment)
     }
 
     #[test]
@@ -233,7 +240,7 @@ mod tests {
             "<p>Tags: what they mean and who reads <a href=/t>them</a></p><p>End</p>",
             "<p>Share</p>",
         ] {
-            assert_eq!(trimmed(html), None, "{html}");
+            assert!(!trim(&mut Html::parse_fragment(html)), "{html}");
         }
     }
 

@@ -12,8 +12,10 @@ use super::title::{title, titles, without_common_parts};
 use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
-use crate::extract::page::dates::{AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name};
-use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
+use crate::extract::page::dates::{
+    AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name,
+};
+use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
     is_relative_only, midnight, month_of_heading, year_of_heading,
@@ -27,6 +29,8 @@ const NEIGHBOURS_MAX: usize = 5;
 const LINES_MAX: usize = 4;
 /// Minimum length of an excerpt, in characters.
 const EXCERPT_CHARS_MIN: usize = 40;
+/// A text longer than this is no title, call or byline, in characters.
+const LONG_CHARS_MIN: usize = 2_000;
 
 /// One entry on the page: the links that lead to it, the largest element without another entry's link, and, on a flat page, the
 /// neighbours that belong to it.
@@ -35,6 +39,11 @@ pub(super) struct Card<'a> {
     pub anchors: Vec<(ElementRef<'a>, String)>,
     pub record: ElementRef<'a>,
     neighbours: Vec<ElementRef<'a>>,
+}
+
+/// The elements of a part of a card, as many as are looked at.
+pub(super) fn elements_of(part: ElementRef) -> impl Iterator<Item = ElementRef> {
+    part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX)
 }
 
 /// The cards of a listing, in page order.
@@ -107,9 +116,8 @@ fn add_neighbours(cards: &mut [Card], owners: &HashMap<NodeId, Option<&str>>) {
     };
     let strict = DateRules::strict(DateOrder::Dmy);
     let is_date_line = |element: ElementRef| {
-        let text = text_of(element);
-        text.chars().count() <= DATE_CHARS_MAX
-            && StatedDates::of(&text, strict, DateContext::Text).published.is_some()
+        text_within(element, DATE_CHARS_MAX)
+            .is_some_and(|text| StatedDates::of(&text, strict, DateContext::Text).published.is_some())
     };
     let Some(first) = cards.first().map(|card| card.record) else { return };
     let in_front = element_before(first).filter(is_free).is_some_and(is_date_line);
@@ -143,7 +151,12 @@ impl<'a> Card<'a> {
     }
 
     fn elements(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
-        self.parts().flat_map(|part| part.descendants().filter_map(ElementRef::wrap))
+        self.parts().flat_map(elements_of)
+    }
+
+    /// The number of elements that are looked at.
+    pub(super) fn size(&self) -> usize {
+        self.elements().count()
     }
 
     /// How much the record says of the entry: its words, its date, a heading.
@@ -167,7 +180,7 @@ impl<'a> Card<'a> {
         };
         around
             .filter(|heading| !is_call(&text_of(*heading)))
-            .or_else(|| self.record.descendants().filter_map(ElementRef::wrap).find(is_title))
+            .or_else(|| elements_of(self.record).find(is_title))
     }
 
     pub(super) fn has_heading(&self) -> bool {
@@ -184,8 +197,8 @@ impl<'a> Card<'a> {
         }
         let rules = DateRules::strict(DateOrder::Dmy);
         let is_relative = |element: &ElementRef| {
-            let text = text_of(*element);
-            text.len() <= DATE_CHARS_MAX && is_relative_only(&text)
+            text_within(*element, DATE_CHARS_MAX)
+                .is_some_and(|text| text.len() <= DATE_CHARS_MAX && is_relative_only(&text))
         };
         self.elements().any(|element| element.value().name() == "time" || is_relative(&element)) || {
             let dates = self.dates(rules);
@@ -227,9 +240,8 @@ impl<'a> Card<'a> {
                     || element.value().classes().any(is_date_name)
                     || element.children().all(|child| child.value().is_text())
             })
-            .map(text_of)
-            .chain(self.own_texts())
-            .filter(|text| text.chars().count() <= DATE_CHARS_MAX)
+            .filter_map(|element| text_within(element, DATE_CHARS_MAX))
+            .chain(self.own_texts().filter(|text| text.chars().count() <= DATE_CHARS_MAX))
             .find_map(|text| day_without_year(&text))
     }
 
@@ -315,8 +327,13 @@ impl<'a> Card<'a> {
             })
         });
         leaves.filter(move |element| {
-            let text = text_of(*element);
-            text.chars().count() >= EXCERPT_CHARS_MIN && text != title && !is_call(&text) && !is_byline(&text)
+            // A long text is none of what else may stand there.
+            text_within(*element, LONG_CHARS_MIN).is_none_or(|text| {
+                text.chars().count() >= EXCERPT_CHARS_MIN
+                    && text != title
+                    && !is_call(&text)
+                    && !is_byline(&text)
+            })
         })
     }
 }

@@ -11,7 +11,7 @@ use super::headings::{self, Heading, RecordContext};
 use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
 use super::unread;
-use crate::extract::page::{Page, selector, text_of};
+use crate::extract::page::{Page, is_longer, selector, text_of};
 use crate::extract::words;
 use crate::model::address::canonical_key;
 use crate::model::event::Event;
@@ -307,15 +307,14 @@ fn is_article_of_page(card: &Card) -> bool {
             link.ancestors().filter_map(ElementRef::wrap).find(|around| around.value().name() == "p");
         !calls
             && !is_call(&text)
-            && paragraph.is_some_and(|paragraph| {
-                text_of(paragraph).chars().count() >= text.chars().count() + PROSE_CHARS_MIN
-            })
+            && paragraph
+                .is_some_and(|paragraph| is_longer(paragraph, text.chars().count() + PROSE_CHARS_MIN - 1))
     };
     let headings = selector("h1, h2, h3, h4");
     let headings: Vec<ElementRef> = card.record.select(&headings).collect();
     let is_page = headings.len() > 1
         || headings.iter().any(|heading| heading.value().name() == "h1")
-        || text_of(card.record).chars().count() > CARD_CHARS_MAX;
+        || is_longer(card.record, CARD_CHARS_MAX);
     !links().any(is_heading_link) && (is_page || links().all(is_in_prose))
 }
 

@@ -14,6 +14,10 @@ use crate::extract::words;
 /// Maximum number of entries in a listing.
 const ENTRIES_MAX: usize = 500;
 
+/// Maximum number of elements in the cards of all listings, of which those with most links come first: a lone link has all that is
+/// around it for its card.
+const ELEMENTS_MAX: usize = 200_000;
+
 /// Maximum number of listings that are examined.
 const RANKED_MAX: usize = 4;
 /// One that looks so much less like news than the first is not examined.
@@ -30,7 +34,8 @@ pub(super) struct Listings<'a> {
 /// The listings of a page, by how much they look like news.
 pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
     let all = merge_by_address(with_own_keys(main_links(anchors(page, reach))));
-    let scores: Vec<f64> = all.iter().map(score).collect();
+    let mut budget = ELEMENTS_MAX;
+    let scores: Vec<f64> = all.iter().map(|listing| score(listing, &mut budget)).collect();
     let mut order: Vec<usize> = (0..all.len()).filter(|at| scores[*at] > 0.0).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let least = order.first().map_or(0.0, |&first| scores[first] * SHARE_MIN);
@@ -126,16 +131,39 @@ fn address_features(keys: &[&str]) -> f64 {
     0.5 * slugs + 0.3 * coherence
 }
 
-/// How much a listing looks like news; 0 if it is not a listing at all.
-fn score(listing: &LinkGroup) -> f64 {
+/// What a card has.
+struct Parts {
+    heading: bool,
+    headline: bool,
+    date: bool,
+    image: bool,
+    excerpt: bool,
+}
+
+impl Parts {
+    fn of(card: &cards::Card) -> Parts {
+        Parts {
+            heading: card.has_heading(),
+            headline: card.is_headline(),
+            date: card.has_date(),
+            image: card.has_image(),
+            excerpt: card.has_excerpt(),
+        }
+    }
+}
+
+/// How much a listing looks like news; 0 if it is not a listing at all, or beyond what is looked at.
+fn score(listing: &LinkGroup, budget: &mut usize) -> f64 {
     let keys = listing.keys();
     let count = keys.len();
-    if count == 0 {
+    if count == 0 || *budget == 0 {
         return 0.0;
     }
     let found = cards::cards(listing);
-    let part = |fits: &dyn Fn(&cards::Card) -> bool| {
-        found.iter().filter(|card| fits(card)).count() as f64 / found.len().max(1) as f64
+    *budget = budget.saturating_sub(found.iter().map(cards::Card::size).sum());
+    let parts: Vec<Parts> = found.iter().map(Parts::of).collect();
+    let part = |fits: &dyn Fn(&Parts) -> bool| {
+        parts.iter().filter(|parts| fits(parts)).count() as f64 / found.len().max(1) as f64
     };
     let titles: Vec<String> = titles(&found).into_iter().map(Option::unwrap_or_default).collect();
     let words = titles.iter().map(|title| words::count(title).min(8) as f64).sum::<f64>()
@@ -144,19 +172,19 @@ fn score(listing: &LinkGroup) -> f64 {
     let untitled = titles.iter().filter(|title| title.is_empty()).count() as f64 / titles.len().max(1) as f64;
     let features = 0.1
         + 1.2 * words
-        + 0.5 * part(&|card| card.has_heading())
-        + 0.7 * part(&|card| card.is_headline())
-        + 0.9 * part(&|card| card.has_date())
-        + 0.4 * part(&|card| card.has_image())
-        + 0.7 * part(&|card| card.has_excerpt())
+        + 0.5 * part(&|card| card.heading)
+        + 0.7 * part(&|card| card.headline)
+        + 0.9 * part(&|card| card.date)
+        + 0.4 * part(&|card| card.image)
+        + 0.7 * part(&|card| card.excerpt)
         + address_features(&keys);
     // Cards whose title is only in a picture, and posts without one, still have an excerpt.
-    let pictured = part(&|card| card.has_excerpt() && (card.has_image() || card.has_date()));
+    let pictured = part(&|card| card.excerpt && (card.image || card.date));
     let untitled = untitled * (1.0 - 0.6 * pictured);
     let distinct = distinct.max(if untitled < 1.0 { 0.5 * pictured } else { 0.0 });
     let mut score = features * (1.0 + count as f64).ln().min(3.5) * distinct * (1.0 - untitled);
     // Bare links are typical of menus.
-    if part(&|card| card.has_heading() || card.has_date() || card.has_image() || card.has_excerpt()) < 0.2 {
+    if part(&|card| card.heading || card.date || card.image || card.excerpt) < 0.2 {
         score *= 0.5;
     }
     if listing.anchors.iter().all(|anchor| anchor.is_set_aside) {

@@ -32,11 +32,12 @@ pub(super) struct Heading {
     pub text: String,
     /// Whether it is the heading of the page, whatever its level.
     is_of_page: bool,
+    is_news: bool,
 }
 
 impl Heading {
     pub(super) fn is_news(&self) -> bool {
-        words::has_one("news", &self.text)
+        self.is_news
     }
 
     pub(super) fn is_of_page(&self) -> bool {
@@ -112,7 +113,8 @@ pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<RecordContext> {
             let text = text_of(element);
             let folded = fold(&text);
             let is_of_page = level == 1 || !folded.trim().is_empty() && title.contains(folded.trim());
-            seen.push(HeadingMark::Heading(element, Heading { level, text, is_of_page }));
+            let is_news = words::has_one("news", &text);
+            seen.push(HeadingMark::Heading(element, Heading { level, text, is_of_page, is_news }));
         }
     }
     found

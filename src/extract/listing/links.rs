@@ -1,9 +1,11 @@
 //! The links of a page that may lead to entries, with their structural context.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use ego_tree::NodeId;
-use scraper::ElementRef;
+use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use scraper::{ElementRef, Node};
 use url::Url;
 
 use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
@@ -52,19 +54,24 @@ impl<'a> LinkGroup<'a> {
     }
 }
 
+/// What is longer is no call, in bytes.
+const CALL_BYTES_MAX: usize = 1024;
 /// A call may be followed by a sign or two, if it is at least this long, in bytes.
 const LONG_CALL_BYTES: usize = 8;
 
 /// Whether a text is only a call to read on, and so never a title.
 pub(super) fn is_call(text: &str) -> bool {
+    let is_number =
+        |c: char| !c.is_alphabetic() && (c.is_numeric() || c.is_whitespace() || "/-+".contains(c));
+    if text.len() > CALL_BYTES_MAX {
+        return text.chars().all(is_number);
+    }
     let plain = words::plain(text);
     let is_long_call = || {
         words::after("call", &plain)
             .is_some_and(|rest| rest.len() < 4 && plain.len() - rest.len() >= LONG_CALL_BYTES)
     };
-    plain.chars().all(|c| !c.is_alphabetic() && (c.is_numeric() || c.is_whitespace() || "/-+".contains(c)))
-        || words::of("call").contains(&plain)
-        || is_long_call()
+    plain.chars().all(is_number) || words::of("call").contains(&plain) || is_long_call()
 }
 
 /// A label of a file has at most this many words: "PDF (240 Ko)".
@@ -142,7 +149,7 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
     let selector = selector(if reach == LinkScope::Wide { WIDE } else { "a[href]" });
-    let sizes = TextLengths::of(page);
+    let surroundings = Surroundings::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
@@ -166,8 +173,8 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             key,
             text: text_of(element),
             href: url.to_string(),
-            signature: signature(element),
-            is_set_aside: is_set_aside(element, &sizes),
+            signature: signature(element, &surroundings),
+            is_set_aside: is_set_aside(element, &surroundings),
             is_same_site,
         });
     }
@@ -290,8 +297,39 @@ fn is_number(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// What was asked of an element around links.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Question {
+    Agenda,
+    AsideName,
+    Form,
+    Menu,
+}
+
+/// The elements around links: each stands around many, and is looked at once.
+struct Surroundings {
+    sizes: TextLengths,
+    answers: RefCell<HashMap<(NodeId, Question), bool>>,
+}
+
+impl Surroundings {
+    fn of(page: &Page) -> Surroundings {
+        Surroundings { sizes: TextLengths::of(page), answers: RefCell::default() }
+    }
+
+    fn is(&self, question: Question, element: ElementRef, look: impl Fn(ElementRef) -> bool) -> bool {
+        let key = (element.id(), question);
+        let known = self.answers.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let answer = look(element);
+            self.answers.borrow_mut().insert(key, answer);
+            answer
+        })
+    }
+}
+
 /// The structural position of a link: the names of its ancestors, with stable classes of the nearest ones.
-fn signature(element: ElementRef) -> String {
+fn signature(element: ElementRef, surroundings: &Surroundings) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (distance, ancestor) in std::iter::once(element)
         .chain(element.ancestors().filter_map(ElementRef::wrap))
@@ -309,31 +347,32 @@ fn signature(element: ElementRef) -> String {
         parts.push(part);
     }
     // What takes place is listed beside the news, often in the same markup.
-    if is_in_agenda(element) {
+    if is_in_agenda(element, surroundings) {
         parts.push("agenda".into());
     }
     parts.join("<")
 }
 
 /// Whether a link is in a list of events, which is named so and holds several links.
-fn is_in_agenda(element: ElementRef) -> bool {
-    let is_agenda = |around: &ElementRef| {
+fn is_in_agenda(element: ElementRef, surroundings: &Surroundings) -> bool {
+    let is_agenda = |around: ElementRef| {
         !matches!(around.value().name(), "html" | "body" | "main" | "article")
-            && names_of(*around).iter().any(|name| words::of("agenda").contains(name))
+            && names_of(around).iter().any(|name| words::of("agenda").contains(name))
             && around.select(&selector("a[href]")).nth(1).is_some()
     };
-    element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX).any(|around| is_agenda(&around))
+    let mut around = element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX);
+    around.any(|around| surroundings.is(Question::Agenda, around, is_agenda))
 }
 
 /// Whether a link is in a menu, a footer, a sidebar or a form, by element, role or name.
-fn is_set_aside(element: ElementRef, sizes: &TextLengths) -> bool {
+fn is_set_aside(element: ElementRef, surroundings: &Surroundings) -> bool {
     let mut is_in_article = false;
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
         match name {
             "dialog" | "menu" => return true,
             "nav" | "footer" | "aside" if !(is_in_article && name == "footer") => return true,
-            "form" if is_form_of_fields(ancestor) => return true,
+            "form" if surroundings.is(Question::Form, ancestor, is_form_of_fields) => return true,
             "header"
                 if !is_in_article
                     && ancestor.parent().and_then(ElementRef::wrap).is_some_and(|parent| {
@@ -342,7 +381,8 @@ fn is_set_aside(element: ElementRef, sizes: &TextLengths) -> bool {
                     })
                     && !has_news_name(ancestor) =>
             {
-                return ancestor.select(&selector("nav, ul")).next().is_some();
+                let has_menu = |header: ElementRef| header.select(&selector("nav, ul")).next().is_some();
+                return surroundings.is(Question::Menu, ancestor, has_menu);
             }
             "article" | "main" => is_in_article = true,
             _ => {}
@@ -352,8 +392,12 @@ fn is_set_aside(element: ElementRef, sizes: &TextLengths) -> bool {
         {
             return true;
         }
-        let is_named = || names_of(ancestor).iter().any(|name| is_aside_name(name));
-        if !matches!(name, "body" | "html" | "main" | "article") && is_named() && !sizes.is_page(ancestor) {
+        let is_named = |around: ElementRef| {
+            names_of(around).iter().any(|name| is_aside_name(name)) && !surroundings.sizes.is_page(around)
+        };
+        if !matches!(name, "body" | "html" | "main" | "article")
+            && surroundings.is(Question::AsideName, ancestor, is_named)
+        {
             return true;
         }
     }
@@ -374,10 +418,18 @@ fn is_aside_name(name: &str) -> bool {
     const STATES: [&str; 9] = ["with", "has", "no", "without", "enabled", "on", "wrap", "layout", "page"];
     let is_state = || name.split('-').any(|part| STATES.contains(&part));
     // What page builders call a widget is any part of a page.
-    let ends = |aside: &str| !aside.starts_with("widget") && name.ends_with(&format!("-{aside}"));
-    let mut asides = ASIDE_NAMES.iter();
-    asides
-        .any(|aside| name == *aside || (name.starts_with(&format!("{aside}-")) || ends(aside)) && !is_state())
+    let begins = |aside: &str| name.strip_prefix(aside).is_some_and(|rest| rest.starts_with('-'));
+    let ends = |aside: &str| {
+        !aside.starts_with("widget") && name.strip_suffix(aside).is_some_and(|before| before.ends_with('-'))
+    };
+    ASIDE_NAMES.iter().any(|aside| name == *aside || (begins(aside) || ends(aside)) && !is_state())
+}
+
+/// Whether a text is none of those that are shown.
+fn is_code(text: NodeRef<'_, Node>) -> bool {
+    text.parent()
+        .and_then(ElementRef::wrap)
+        .is_some_and(|parent| matches!(parent.value().name(), "script" | "style" | "title" | "noscript"))
 }
 
 /// How much text the elements of a page have.
@@ -389,18 +441,21 @@ struct TextLengths {
 impl TextLengths {
     fn of(page: &Page) -> TextLengths {
         let mut within: HashMap<NodeId, usize> = HashMap::new();
-        for node in page.html().tree.root().descendants() {
-            let Some(text) = node.value().as_text() else { continue };
-            let is_code = node.parent().and_then(ElementRef::wrap).is_some_and(|parent| {
-                matches!(parent.value().name(), "script" | "style" | "title" | "noscript")
-            });
-            let count = if is_code { 0 } else { text.trim().len() };
-            for around in node.ancestors() {
-                *within.entry(around.id()).or_default() += count;
+        let mut count = 0;
+        let mut before = Vec::new();
+        for edge in page.html().tree.root().traverse() {
+            match edge {
+                Edge::Open(node) => {
+                    before.push(count);
+                    count +=
+                        node.value().as_text().filter(|_| !is_code(node)).map_or(0, |text| text.trim().len());
+                }
+                Edge::Close(node) => {
+                    within.insert(node.id(), count - before.pop().unwrap_or_default());
+                }
             }
         }
-        let page_size = within.get(&page.html().tree.root().id()).copied().unwrap_or_default();
-        TextLengths { within, page: page_size }
+        TextLengths { within, page: count }
     }
 
     /// Whether an element is around most of what the page says, with headings or rows: no aside, whatever it is called.

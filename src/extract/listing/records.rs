@@ -9,7 +9,7 @@ use scraper::ElementRef;
 use super::links::{Anchor, is_call, is_file_label, is_file_path};
 use crate::extract::elements::is_heading;
 use crate::extract::page::dates::DATE_CHARS_MAX;
-use crate::extract::page::text_of;
+use crate::extract::page::{text_of, text_within};
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, is_date_only};
 use crate::extract::words;
 use crate::model::source::DateOrder;
@@ -217,10 +217,9 @@ fn subject_of(record: ElementRef) -> Option<String> {
 fn has_date(record: ElementRef) -> bool {
     let rules = DateRules::strict(DateOrder::Dmy);
     record.descendants().filter_map(ElementRef::wrap).any(|element| {
-        let text = text_of(element);
-        element.value().name() == "time"
-            || text.chars().count() <= DATE_CHARS_MAX
-                && StatedDates::of(&text, rules, DateContext::Text) != StatedDates::default()
+        let says_date =
+            |text: String| StatedDates::of(&text, rules, DateContext::Text) != StatedDates::default();
+        element.value().name() == "time" || text_within(element, DATE_CHARS_MAX).is_some_and(says_date)
     })
 }
 

@@ -1,7 +1,8 @@
 //! Freezes a mined listing into selectors that an operator can read and that find the same entries.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use ego_tree::NodeId;
 use scraper::{ElementRef, Selector};
 
 use super::cards::Card;
@@ -54,6 +55,9 @@ fn summary(entry: &RawEntry) -> (&str, &str) {
     (entry.url().unwrap_or(""), entry.title.as_ref().map_or("", |title| title.value.as_str()))
 }
 
+/// Number of classes of an element that are tried.
+const CLASSES_MAX: usize = 64;
+
 /// The classes of an element shared by nearly all cards on the ancestor at the same distance.
 fn shared_classes(cards: &[Card], element: ElementRef, up: usize) -> Vec<String> {
     let all: Vec<ElementRef> = cards
@@ -63,12 +67,16 @@ fn shared_classes(cards: &[Card], element: ElementRef, up: usize) -> Vec<String>
             std::iter::once(record).chain(record.ancestors().filter_map(ElementRef::wrap)).nth(up)
         })
         .collect();
-    let has = |other: &&ElementRef, class: &str| other.value().classes().any(|known| known == class);
-    let classes = element.value().classes().filter(|class| is_stable_class(class));
-    classes
-        .filter(|class| all.iter().filter(|other| has(other, class)).count() * 10 >= all.len() * 9)
-        .map(str::to_owned)
-        .collect()
+    // Most cards have one ancestor in common.
+    let mut elements: HashMap<NodeId, (ElementRef, usize)> = HashMap::new();
+    all.iter().for_each(|other| elements.entry(other.id()).or_insert((*other, 0)).1 += 1);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for (other, count) in elements.values() {
+        other.value().classes().for_each(|class| *counts.entry(class).or_default() += count);
+    }
+    let is_shared = |class: &&str| counts.get(class).is_some_and(|count| count * 10 >= all.len() * 9);
+    let classes = element.value().classes().filter(|class| is_stable_class(class)).filter(is_shared);
+    classes.take(CLASSES_MAX).map(str::to_owned).collect()
 }
 
 /// Candidate selectors, from the most descriptive to the most literal: a class, a class below a class, a path of elements.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-use super::cards::{Card, is_byline};
+use super::cards::{Card, elements_of, is_byline};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
@@ -17,6 +17,8 @@ use crate::support::text::{fold, one_line};
 const TITLE_CHARS_MAX: usize = 300;
 const LEAD_CHARS_MAX: usize = 150;
 const LEAD_CHARS_MIN: usize = 8;
+/// What only calls, names a file or a date is not longer, in bytes.
+const LITTLE_BYTES_MAX: usize = 4096;
 /// A link around so many parts has a title among them.
 const PARTS_MIN: usize = 3;
 /// So many titles must have something in common for it to be no part of them.
@@ -61,11 +63,11 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
-        let headings = elements_of(card).filter(|element| is_heading(*element));
+        let headings = elements_of(card.record).filter(|element| is_heading(*element));
         headings.map(title_text).find(|text| is_short(text))
     };
     let named = || {
-        let names = elements_of(card).filter(|element| is_named_title(*element));
+        let names = elements_of(card.record).filter(|element| is_named_title(*element));
         names.map(title_text).find(|text| is_short(text))
     };
     let part = || anchors().find_map(|anchor| part_of_link(anchor, &is_own));
@@ -108,20 +110,13 @@ fn whole_title(card: &Card, title: &str) -> Option<String> {
 
 /// Whether a text may be a title, of any length.
 fn is_title(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic)
-        && !is_call(text)
-        && !is_file_label(text)
-        && !is_date_only(text)
-        && !is_relative_only(text)
+    let says_only_a_little =
+        || is_call(text) || is_file_label(text) || is_date_only(text) || is_relative_only(text);
+    text.chars().any(char::is_alphabetic) && (text.len() > LITTLE_BYTES_MAX || !says_only_a_little())
 }
 
 fn is_short_title(text: &str) -> bool {
-    is_title(text) && text.chars().count() <= TITLE_CHARS_MAX
-}
-
-/// The elements inside a card's record.
-fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
-    card.record.descendants().filter_map(ElementRef::wrap)
+    text.chars().count() <= TITLE_CHARS_MAX && is_title(text)
 }
 
 /// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
@@ -199,7 +194,8 @@ fn lead(card: &Card, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut around = element.ancestors().filter_map(ElementRef::wrap);
         !around.any(|around| around.value().name() == "a")
     };
-    let lines = elements_of(card).filter(|element| is_only_text(element) && is_outside(element)).map(text_of);
+    let lines =
+        elements_of(card.record).filter(|element| is_only_text(element) && is_outside(element)).map(text_of);
     let mut lines = lines.filter(|text| is_title(text) && is_own(text) && !is_byline(text));
     lines.next().filter(|text| {
         (LEAD_CHARS_MIN..=LEAD_CHARS_MAX).contains(&text.chars().count())

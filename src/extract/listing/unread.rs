@@ -7,7 +7,7 @@ use scraper::ElementRef;
 use super::cards::Card;
 use crate::extract::calendar::{TextToken, folded, tokens};
 use crate::extract::elements::is_heading;
-use crate::extract::page::text_of;
+use crate::extract::page::text_within;
 use crate::extract::prose_date::names_a_day;
 
 /// A date is shorter, in characters.
@@ -49,15 +49,17 @@ fn short_texts(card: &Card) -> Vec<String> {
         let mut around = std::iter::once(*element).chain(element.ancestors().filter_map(ElementRef::wrap));
         around.any(is_heading)
     };
-    let is_title = |element: &ElementRef| {
-        card.anchors.iter().any(|(anchor, text)| anchor.id() == element.id() || *text == text_of(*element))
+    let is_title = |element: &ElementRef, words: &str| {
+        card.anchors.iter().any(|(anchor, text)| anchor.id() == element.id() || *text == words)
     };
     let inner = card
         .record
         .descendants()
         .filter_map(ElementRef::wrap)
-        .filter(|element| !is_within(element) && !is_title(element))
-        .map(text_of);
+        .filter(|element| !is_within(element))
+        .filter_map(|element| Some((element, text_within(element, CHARS_MAX)?)))
+        .filter(|(element, text)| !is_title(element, text))
+        .map(|(_, text)| text);
     let beside = card.record.prev_sibling().into_iter().chain(card.record.next_sibling());
     let beside = beside.filter_map(|node| {
         node.value().as_text().map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
-use super::{spaced_text_of, text_of};
+use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, line_from_today, midnight};
@@ -17,7 +17,7 @@ pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
 /// Maximum length of a text that says what a date in it is, in characters.
 const SAID_CHARS_MAX: usize = 2 * DATE_CHARS_MAX;
 /// So many elements of a card or an article are looked at.
-const ELEMENTS_MAX: usize = 5_000;
+pub(in crate::extract) const ELEMENTS_MAX: usize = 5_000;
 /// So many elements within one that is there for a date may have it in an attribute.
 const WITHIN_MAX: usize = 6;
 /// So many elements around one may be beside it.
@@ -92,7 +92,7 @@ impl<'a> VisibleDates<'a> {
         is_agenda: bool,
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
-        dates.read_as(DateContext::Named, element, card);
+        dates.read_as(DateContext::Named, element, card, text_within(element, SAID_CHARS_MAX).as_deref());
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
     }
@@ -156,8 +156,8 @@ impl<'a> VisibleDates<'a> {
         if matches!(element.value().name(), "script" | "style") {
             return;
         }
-        let length = text_of(element).chars().count();
-        let is_named = length <= SAID_CHARS_MAX && element.value().classes().any(is_date_name);
+        let text = text_within(element, SAID_CHARS_MAX);
+        let is_named = text.is_some() && element.value().classes().any(is_date_name);
         let is_field = is_time(element) || is_named;
         let field = match () {
             () if is_field && is_in_sentence(element) => DateContext::Text,
@@ -165,16 +165,21 @@ impl<'a> VisibleDates<'a> {
             () if is_in_title(element) => DateContext::Title,
             () => DateContext::Text,
         };
-        self.read_as(field, element, part);
+        self.read_as(field, element, part, text.as_deref());
     }
 
-    fn read_as(&mut self, field: DateContext, element: ElementRef<'a>, part: ElementRef<'a>) {
-        let text = text_of(element);
-        let length = text.chars().count();
-        let told = match () {
-            () if length > SAID_CHARS_MAX => StatedDates::default(),
-            () if field == DateContext::Named => stated_dates(element, &text, self.rules),
-            () => StatedDates::of(&text, self.rules, field),
+    /// Reads an element with its text, if that is short enough to say what a date in it is.
+    fn read_as(
+        &mut self,
+        field: DateContext,
+        element: ElementRef<'a>,
+        part: ElementRef<'a>,
+        text: Option<&str>,
+    ) {
+        let told = match text {
+            None => StatedDates::default(),
+            Some(text) if field == DateContext::Named => stated_dates(element, text, self.rules),
+            Some(text) => StatedDates::of(text, self.rules, field),
         };
         let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
@@ -197,7 +202,8 @@ impl<'a> VisibleDates<'a> {
             return self.read_field(element, rank, told);
         }
         self.note_event(Rank::Said, told.event);
-        let is_whole = length <= DATE_CHARS_MAX || element.id() == part.id();
+        let is_short = text.is_some_and(|text| text.chars().count() <= DATE_CHARS_MAX);
+        let is_whole = is_short || element.id() == part.id();
         for (rank, day) in [(Rank::Text, own), (Rank::Whole, told.published.filter(|_| is_whole))] {
             if is_of_event {
                 self.note_event(rank, day.map(day_event));
@@ -221,7 +227,7 @@ impl<'a> VisibleDates<'a> {
         let around = StatedDates::of(&line, self.rules, DateContext::Named);
         let is_update = element.value().classes().any(is_update_name)
             || is_update_beside_publication(element)
-            || element.attr("itemprop") == Some("dateModified")
+            || attribute(element, "itemprop") == Some("dateModified")
             || told.published.or(around.published).is_none() && told.updated.or(around.updated).is_some();
         if is_update {
             self.updated = self.updated.or(Some(at));
@@ -293,8 +299,7 @@ pub(in crate::extract) fn day_of(at: Timestamp) -> Date {
 
 fn is_time(element: ElementRef) -> bool {
     matches!(element.value().name(), "time" | "relative-time" | "time-ago" | "local-time")
-        || element
-            .attr("itemprop")
+        || attribute(element, "itemprop")
             .is_some_and(|name| matches!(name, "datePublished" | "dateModified" | "startDate" | "endDate"))
         || matches!(element.value().name(), "abbr" | "span")
             && element.attr("title").is_some_and(|title| title.trim().parse::<EventTime>().is_ok())
@@ -308,7 +313,7 @@ pub(super) fn is_moment_of(date: Timestamp, now: Timestamp) -> bool {
 /// The date in an element's attributes.
 fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
     let read = |name: &str| {
-        let value = element.attr(name)?;
+        let value = attribute(element, name)?;
         let told = || StatedDates::of(value, DateRules::strict(rules.order), DateContext::Named).published;
         // What is written for readers is a day of theirs, in whatever zone.
         let is_written =
@@ -320,7 +325,7 @@ fn exact_date(element: ElementRef, rules: DateRules) -> Option<Timestamp> {
 }
 
 fn event_time(element: ElementRef) -> Option<EventTime> {
-    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| element.attr(name));
+    let mut values = DATE_ATTRIBUTES.iter().filter_map(|name| attribute(element, name));
     values.find_map(|value| value.trim().parse::<EventTime>().ok())
 }
 
@@ -330,7 +335,7 @@ fn is_in_sentence(element: ElementRef) -> bool {
     parent.value().name() == "p"
         && element.prev_sibling().is_some()
         && element.next_sibling().is_some()
-        && text_of(parent).chars().count() > SAID_CHARS_MAX
+        && is_longer(parent, SAID_CHARS_MAX)
 }
 
 /// Whether its attributes give a time of day.
@@ -454,7 +459,7 @@ fn is_publication(element: ElementRef) -> bool {
         let lower = class.to_ascii_lowercase();
         lower.split(['-', '_']).any(|part| matches!(part, "published" | "posted" | "pubdate" | "created"))
     };
-    element.attr("itemprop") == Some("datePublished")
+    attribute(element, "itemprop") == Some("datePublished")
         || element.value().classes().any(is_name) && !element.value().classes().any(is_event_name)
 }
 
@@ -471,11 +476,11 @@ fn has_name_of_span(element: ElementRef, words: &[&str]) -> bool {
 /// Whether an element holds the day of an event: "event-date", "dtstart", `itemprop="startDate"`; or it is in what is called one.
 fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
     let is_event = |around: ElementRef| {
-        let kind = around.attr("itemtype").unwrap_or_default();
+        let kind = attribute(around, "itemtype").unwrap_or_default();
         around.value().classes().any(is_event_name) || kind.trim_end_matches('/').ends_with("Event")
     };
     is_event_end(element)
-        || element.attr("itemprop") == Some("startDate")
+        || attribute(element, "itemprop") == Some("startDate")
         || element.value().classes().any(|class| class == "dtstart")
         || has_name_of_span(element, &["start", "begin", "debut", "inicio", "inizio"])
         || below(part, element).any(is_event)
@@ -483,7 +488,7 @@ fn is_of_event(element: ElementRef, part: ElementRef) -> bool {
 }
 
 fn is_event_end(element: ElementRef) -> bool {
-    element.attr("itemprop") == Some("endDate")
+    attribute(element, "itemprop") == Some("endDate")
         || element.value().classes().any(|class| class == "dtend")
         || has_name_of_span(element, &["end"])
 }

@@ -2,7 +2,7 @@
 
 use scraper::ElementRef;
 
-use super::{is_of_icon, text_of};
+use super::{is_of_icon, text_of, text_within};
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
@@ -42,6 +42,10 @@ const CATEGORY_PARTS: [&str; 12] = [
     "topics",
     "section",
 ];
+/// No more of what stands in a title is read, in bytes: what is longer is none.
+const WORDS_BYTES_MAX: usize = 16 << 10;
+/// A date with all that may stand around one is not longer, in characters.
+const DATE_LINE_CHARS_MAX: usize = 400;
 /// A label is not longer, in characters.
 const LABEL_CHARS_MAX: usize = 40;
 
@@ -58,6 +62,8 @@ fn push_words(element: ElementRef, words: &mut String) {
     for child in element.children() {
         if let Some(text) = child.value().as_text() {
             words.push_str(text);
+        } else if words.len() > WORDS_BYTES_MAX {
+            return;
         } else if let Some(part) = ElementRef::wrap(child).filter(|part| !is_beside(*part)) {
             let is_block = matches!(
                 part.value().name(),
@@ -79,7 +85,7 @@ fn is_beside(part: ElementRef) -> bool {
             HIDDEN_CLASSES.contains(&class.as_str())
         })
         || is_label(part)
-        || is_date(&text_of(part))
+        || text_within(part, DATE_LINE_CHARS_MAX).is_some_and(|text| is_date(&text))
 }
 
 /// Whether a text is a date: words that may stand around one are words of a title too.
@@ -89,7 +95,7 @@ fn is_date(text: &str) -> bool {
 
 /// Whether an element is a label on a card, by its name, its words or as a category.
 pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
-    let text = text_of(part);
+    let Some(text) = text_within(part, LABEL_CHARS_MAX) else { return false };
     let is_named = |parts: &[&str]| {
         let names = part.value().classes().flat_map(words::parts_of_name);
         names.into_iter().any(|name| parts.contains(&name.as_str()))
@@ -105,6 +111,5 @@ pub(in crate::extract) fn is_label(part: ElementRef) -> bool {
     };
     !is_whole
         && !text.is_empty()
-        && text.chars().count() <= LABEL_CHARS_MAX
         && (words::is_one("badge", &text) || is_named(&LABEL_PARTS) || is_named(&CATEGORY_PARTS))
 }

@@ -117,7 +117,18 @@ impl Refresher {
         }
         let item = select.map(|select| select.item).unwrap_or_default();
         let has_listed = known.addresses.len() >= LISTED_MIN;
-        check_emptiness(&fetched, &item, mined.feed.entries.is_empty(), has_listed)?;
+        let is_bare = mined.feed.entries.is_empty();
+        let (fetched, has_container) = match container_of(&item) {
+            Some(css) => {
+                let read = move || {
+                    let found = extract::page_has(document(&fetched), &css);
+                    (fetched, found)
+                };
+                apart(self.client.deadline(), read).await?
+            }
+            None => (fetched, false),
+        };
+        check_emptiness(has_container, &item, is_bare, has_listed)?;
         let mut listing = keep(memory, reading);
         listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
         Ok((listing, fetched))
@@ -150,11 +161,10 @@ fn leads_away(asked: &Url, found: &Url) -> bool {
     !is_same && !extract::is_address_of_news(found)
 }
 
-/// Whether a page contains the container of its entries: the selector without its last part.
-fn has_container(fetched: &Fetched, item: &str) -> bool {
-    let Some((container, _)) = item.rsplit_once([' ', '>']) else { return false };
-    let container = container.trim_end_matches([' ', '>']);
-    extract::page_has(document(fetched), container)
+/// The container of a page's entries: the selector without its last part.
+fn container_of(item: &str) -> Option<String> {
+    let (container, _) = item.rsplit_once([' ', '>'])?;
+    Some(container.trim_end_matches([' ', '>']).to_owned())
 }
 
 fn dated(feed: &RawFeed) -> usize {
@@ -163,8 +173,13 @@ fn dated(feed: &RawFeed) -> usize {
 
 /// Whether a page on which selectors find nothing is just empty: its container is still there, or nothing was ever listed and nothing
 /// could be. Otherwise it is another page now.
-fn check_emptiness(page: &Fetched, item: &str, is_bare: bool, has_listed: bool) -> Result<(), ReadError> {
-    if has_container(page, item) || is_bare && !has_listed {
+fn check_emptiness(
+    has_container: bool,
+    item: &str,
+    is_bare: bool,
+    has_listed: bool,
+) -> Result<(), ReadError> {
+    if has_container || is_bare && !has_listed {
         return Ok(());
     }
     Err(ReadError::NoFeed(if is_bare {

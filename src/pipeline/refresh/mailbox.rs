@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
@@ -18,8 +19,26 @@ use crate::model::source::{FetchState, LearnedPage, Source};
 
 /// Mail that came earlier is not looked at.
 const MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Messages read in one refresh.
+/// Messages read in one refresh, and of these such as take too long to read.
 const MESSAGES_MAX: usize = 50;
+const SLOW_MAX: usize = 2;
+
+/// What a mail is.
+enum Read {
+    Newsletter(Box<RawEntry>),
+    /// A request to confirm a subscription, in words.
+    Request(String),
+    Nothing,
+}
+
+/// Reads a mail outside of the network threads, and no longer than the deadline.
+async fn read_apart(deadline: Duration, message: Vec<u8>) -> Result<Read, ReadError> {
+    let read = move || match extract::confirmation_request(&message) {
+        Some(request) => Read::Request(request.to_string()),
+        None => extract::read_mail(&message).map_or(Read::Nothing, |entry| Read::Newsletter(Box::new(entry))),
+    };
+    apart(deadline, read).await
+}
 
 impl Refresher {
     /// Reads what is new in a mailbox. It stays there as it is: several sources, and people, may read one mailbox.
@@ -39,19 +58,26 @@ impl Refresher {
         let messages = imap::newest(&source.url, password, tls, &since, MESSAGES_MAX, wanted)
             .await
             .map_err(|error| ReadError::Mailbox(format!("{error:#}")))?;
-        let read = move || {
-            let (mut entries, mut requests) = (Vec::new(), Vec::new());
-            for message in &messages {
-                match extract::confirmation_request(message) {
-                    Some(request) => requests.push(request.to_string()),
-                    None => entries.extend(extract::read_mail(message)),
+        let (mut entries, mut problems) = (Vec::new(), Vec::new());
+        let mut slow = 0;
+        for message in messages {
+            match read_apart(self.client.deadline(), message).await {
+                Ok(Read::Newsletter(entry)) => entries.push(*entry),
+                Ok(Read::Request(request)) => problems.push(request),
+                Ok(Read::Nothing) => {}
+                // The others are read; this one stays in the mailbox, and is tried again.
+                Err(error @ ReadError::TooSlow { .. }) => {
+                    slow += 1;
+                    if slow > SLOW_MAX {
+                        return Err(error);
+                    }
+                    problems.push(format!("a mail stays unread: {error}"));
                 }
+                Err(error) => return Err(error),
             }
-            (entries, requests)
-        };
-        let (entries, requests) = apart(self.client.deadline(), read).await?;
+        }
         let mut document = of_mail(entries, &source.url, false);
-        document.feed.problems.extend(requests);
+        document.feed.problems.extend(problems);
         Ok(document)
     }
 
@@ -63,26 +89,31 @@ impl Refresher {
     /// Keeps a newsletter that a mail server handed over, if it is of one of the source's senders; answers in words what became of it.
     ///
     /// # Errors
-    /// When the store fails: the mail server has to come again.
-    pub async fn accept_mail(&self, source: &Source, bytes: &[u8], now: Timestamp) -> anyhow::Result<String> {
+    /// When the store fails, or reading it takes too long: the mail server has to come again.
+    pub async fn accept_mail(
+        &self,
+        source: &Source,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<String, ReadError> {
         if !extract::read_head(bytes).is_from(&source.mail.from) {
             return Ok(format!("ignored: a mail for the source {} from somebody else", source.id));
         }
-        if let Some(request) = extract::confirmation_request(bytes) {
-            tracing::warn!(source = source.id, "{request}");
-            return Ok(format!("ignored: {request}"));
-        }
-        let Some(entry) = extract::read_mail(bytes) else {
-            return Ok(format!("ignored: a mail for the source {} in which nothing can be read", source.id));
+        let entry = match read_apart(self.client.deadline(), bytes.to_vec()).await? {
+            Read::Newsletter(entry) => *entry,
+            Read::Request(request) => {
+                tracing::warn!(source = source.id, "{request}");
+                return Ok(format!("ignored: {request}"));
+            }
+            Read::Nothing => {
+                let what = "in which nothing can be read";
+                return Ok(format!("ignored: a mail for the source {} {what}", source.id));
+            }
         };
         let source = Arc::new(source.clone());
         let (found, listed) = self.recognised(&source, of_mail(vec![entry], &source.url, true))?;
-        let document = match self.prepared(&source, found, listed, None, now).await {
-            Ok(document) => document,
-            Err(ReadError::Internal(error)) => return Err(error),
-            Err(error) => return Ok(format!("ignored: {error}")),
-        };
-        let state = self.store.read(|r| r.sources().state(&source.id))?;
+        let document = self.prepared(&source, found, listed, None, now).await?;
+        let state = self.store.read(|r| r.sources().state(&source.id)).map_err(anyhow::Error::from)?;
         let url = source.url.to_string();
         let state = if state.url == url { state } else { FetchState { url, ..FetchState::default() } };
         let brought = ReadOutcome::Document(Box::new(document));

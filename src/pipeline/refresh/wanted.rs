@@ -1,8 +1,10 @@
 //! Whether what came is what a source is configured to be.
 
+use std::time::Duration;
+
 use url::Url;
 
-use super::extraction::document;
+use super::extraction::{apart, document};
 use super::read_error::ReadError;
 use crate::extract;
 use crate::fetch::client::Fetched;
@@ -67,11 +69,17 @@ pub(super) fn reject_detour(asked: &Url, found: &Url) -> Result<(), ReadError> {
 }
 
 /// What a page offers to a source: the feeds that it names; to one of one format, what is of that.
-pub(super) fn offered(source: &Source, page: &Fetched, feeds: Vec<String>) -> Result<Vec<String>, ReadError> {
+pub(super) async fn offered(
+    deadline: Duration,
+    source: &Source,
+    page: &Fetched,
+    feeds: Vec<String>,
+) -> Result<Vec<String>, ReadError> {
     let none = match source.kind.format {
         None => return Ok(feeds),
         Some(FeedFormat::Calendar) => {
-            let calendars = extract::calendar_links(document(page));
+            let page = page.clone();
+            let calendars = apart(deadline, move || extract::calendar_links(document(&page))).await?;
             if !calendars.is_empty() {
                 return Ok(calendars);
             }

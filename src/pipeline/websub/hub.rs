@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::fetch::client::{Client, FetchError};
@@ -29,13 +31,17 @@ const CALLBACK_BYTES_MAX: usize = 1_000;
 /// Maximum number of subscriptions, in total and per host.
 const SUBSCRIBERS_MAX: u64 = 10_000;
 const SUBSCRIBERS_PER_HOST_MAX: u64 = 100;
-/// Maximum number of pushes at a time: to one host, and in all; in one turn; and the time for one.
+/// Maximum number of pushes at a time: to one host, to one network under whatever names, and in all; in one turn; and the time for
+/// one.
 const PUSHES_PER_HOST: usize = 2;
+const PUSHES_PER_NETWORK: usize = CONCURRENCY / 2;
 const CONCURRENCY: usize = 32;
 const PUSHES_MAX: usize = 2_000;
 const PUSH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time for all pushes of a turn to one host: slow subscribers wait for themselves, and nobody waits for them.
 const HOST_TIMEOUT: Duration = Duration::from_secs(40);
+/// Time in which the pushes of a turn begin; those that are left are made in the next.
+const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pauses after failed pushes; then the push is given up, and the next change is a new one.
 const PAUSES_MINUTES: [i64; 5] = [1, 5, 30, 120, 360];
 
@@ -179,29 +185,85 @@ pub async fn announce(
         w.hub().claim_pushes(store.worker(), now, store.lease_time(), PUSHES_MAX)
     })?;
     let client = client.apart(PUSHES_PER_HOST, PUSH_TIMEOUT);
-    let told = AtomicUsize::new(0);
-    let lanes = lanes(pushes).into_iter().map(|lane| async {
-        let started = Instant::now();
-        for push in lane {
-            let result = match started.elapsed() < HOST_TIMEOUT {
-                true => one(&client, hub_context, &push).await,
-                false => Err(FetchError::Deadline { seconds: HOST_TIMEOUT.as_secs() }),
-            };
-            told.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
-            settle(store, &push, result, clock.now())?;
+    let turn = Turn {
+        store,
+        client: &client,
+        hub_context,
+        clock,
+        places: Semaphore::new(CONCURRENCY),
+        end: Instant::now() + TURN_TIMEOUT,
+        told: AtomicUsize::new(0),
+    };
+    // Each network has its own few lanes, and waits for a place with no more than those.
+    let networks = by_network(&client, pushes).await.into_iter().map(|lanes| async {
+        let lanes = lanes.into_iter().map(|lane| turn.run(lane));
+        let mut sends = futures_util::stream::iter(lanes).buffer_unordered(PUSHES_PER_NETWORK);
+        while let Some(sent) = sends.next().await {
+            sent?;
         }
         Ok::<_, StoreError>(())
     });
-    let mut sends = futures_util::stream::iter(lanes).buffer_unordered(CONCURRENCY);
-    while let Some(sent) = sends.next().await {
-        sent?;
+    let mut networks: FuturesUnordered<_> = networks.collect();
+    while let Some(done) = networks.next().await {
+        done?;
     }
-    drop(sends);
-    Ok(told.into_inner())
+    drop(networks);
+    Ok(turn.told.into_inner())
+}
+
+/// The pushes of a turn.
+struct Turn<'a> {
+    store: &'a Store,
+    client: &'a Client,
+    hub_context: HubContext<'a>,
+    clock: Clock,
+    places: Semaphore,
+    /// Afterwards no push begins.
+    end: Instant,
+    told: AtomicUsize,
+}
+
+impl Turn<'_> {
+    /// Makes pushes to one host, one after the other.
+    async fn run(&self, lane: Vec<Push>) -> Result<(), StoreError> {
+        let started = Instant::now();
+        for push in lane {
+            // The semaphore is never closed; an error would only mean no limit.
+            let _place = self.places.acquire().await;
+            if Instant::now() >= self.end {
+                self.store.write(|w| w.hub().release_push(&push))?;
+                continue;
+            }
+            let result = match started.elapsed() < HOST_TIMEOUT {
+                true => one(self.client, self.hub_context, &push).await,
+                false => Err(FetchError::Deadline { seconds: HOST_TIMEOUT.as_secs() }),
+            };
+            self.told.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            settle(self.store, &push, result, self.clock.now())?;
+        }
+        Ok(())
+    }
+}
+
+/// The lanes of each network, which one party may have under many names; a host of which none is known is one of its own.
+async fn by_network(client: &Client, pushes: Vec<Push>) -> Vec<Vec<Vec<Push>>> {
+    let found = lanes(pushes).into_iter().map(|(host, lanes)| async move {
+        let network = match Url::parse(&host) {
+            Ok(url) => client.network_of(&url).await,
+            Err(_) => None,
+        };
+        (network.unwrap_or(host), lanes)
+    });
+    let mut found = futures_util::stream::iter(found).buffer_unordered(CONCURRENCY);
+    let mut networks: BTreeMap<String, Vec<Vec<Push>>> = BTreeMap::new();
+    while let Some((network, lanes)) = found.next().await {
+        networks.entry(network).or_default().extend(lanes);
+    }
+    networks.into_values().collect()
 }
 
 /// Pushes that are made one after the other, so many for each host.
-fn lanes(pushes: Vec<Push>) -> Vec<Vec<Push>> {
+fn lanes(pushes: Vec<Push>) -> BTreeMap<String, Vec<Vec<Push>>> {
     let mut by_host: BTreeMap<String, Vec<Vec<Push>>> = BTreeMap::new();
     for push in pushes {
         let host = Url::parse(&push.callback).ok().map(|url| url.origin().ascii_serialization());
@@ -211,7 +273,7 @@ fn lanes(pushes: Vec<Push>) -> Vec<Vec<Push>> {
             shortest.push(push);
         }
     }
-    by_host.into_values().flatten().collect()
+    by_host
 }
 
 /// Stores the outcome of a push.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{SharedState, SubscriptionQuery, catalog, client, is_foreign, language, message, with};
+use crate::model::guard::network;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
 use crate::model::token::FORM;
@@ -18,7 +19,6 @@ use crate::pipeline::mail::subscribers;
 use crate::support::i18n::{capitalized, language_of, phrases, said};
 use crate::support::text::shorten;
 use crate::web::forms::{self, Form, FormFields};
-use crate::web::limits::network;
 use crate::web::state::{AppState, failed};
 
 /// Sign-ups per hour from one network, and to one mail domain.
