@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-use super::cards::{Card, is_byline};
+use super::cards::{Card, is_byline, is_title_of_part};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
@@ -61,7 +61,7 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
-        let headings = elements_of(card).filter(|element| is_heading(*element));
+        let headings = elements_of(card).filter(|element| is_title_of_part(*element));
         headings.map(title_text).find(|text| is_short(text))
     };
     let named = || {
@@ -125,7 +125,7 @@ fn elements_of<'a>(card: &Card<'a>) -> impl Iterator<Item = ElementRef<'a>> {
 }
 
 /// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
-fn is_named_title(element: ElementRef) -> bool {
+pub(super) fn is_named_title(element: ElementRef) -> bool {
     const OTHERS: [&str; 15] = [
         "sub",
         "sous",
