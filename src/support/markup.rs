@@ -111,7 +111,7 @@ const CODE: [&str; 2] = ["script", "style"];
 pub fn as_meant(html: &str, is_left_out: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let bytes = html.as_bytes();
     let (mut out, mut done, mut at, mut is_in_math) = (String::new(), 0, 0, false);
-    let mut last_ends = [None; TAKING.len()];
+    let (mut last_ends, mut has_ends) = ([None; TAKING.len()], true);
     while let Some(found) = memchr(b'<', &bytes[at..]) {
         let start = at + found;
         at = start + length_of_markup(&bytes[start..]);
@@ -135,10 +135,11 @@ pub fn as_meant(html: &str, is_left_out: impl Fn(&str) -> bool) -> Cow<'_, str> 
         if name.eq_ignore_ascii_case(b"math") {
             is_in_math = !is_end;
         }
-        if is_in_math && !is_end && ANNOTATIONS.iter().any(|known| is(&known)) {
+        if is_in_math && !is_end && has_ends && ANNOTATIONS.iter().any(|known| is(&known)) {
             let length = length_of_raw(&bytes[at..], &String::from_utf8_lossy(name));
-            // Without an end, it takes nothing with it.
-            at += if at + length < bytes.len() { length } else { 0 };
+            // Without an end, it takes nothing with it, and none is looked for again.
+            has_ends = at + length < bytes.len();
+            at += if has_ends { length } else { 0 };
         }
         if is_math || !is_end && is_left_out(&html[start..at]) {
             push_apart(&mut out, &html[done..start]);

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
@@ -48,7 +49,7 @@ pub(super) enum ListingDoubt {
     Undated,
     /// The page is an article, and names others.
     BesideArticle,
-    /// Holidays, opening hours, services: what has days and is no news.
+    /// Holidays, opening hours, quotations, comments: what has days and is no news.
     NoNews,
 }
 
@@ -123,15 +124,11 @@ fn is_article_page(page: &Page, cards: &[Card]) -> bool {
     {
         return false;
     }
-    let has_record = |text: ElementRef| {
-        cards.iter().any(|card| {
-            card.record.id() == text.id() || card.record.ancestors().any(|around| around.id() == text.id())
-        })
-    };
-    let is_in_record = |text: ElementRef| {
-        let mut around = text.ancestors();
-        around.any(|around| cards.iter().any(|card| card.record.id() == around.id()))
-    };
+    let records: HashSet<NodeId> = cards.iter().map(|card| card.record.id()).collect();
+    let around: HashSet<NodeId> =
+        cards.iter().flat_map(|card| card.record.ancestors()).map(|around| around.id()).collect();
+    let has_record = |text: ElementRef| records.contains(&text.id()) || around.contains(&text.id());
+    let is_in_record = |text: ElementRef| text.ancestors().any(|around| records.contains(&around.id()));
     let is_long = |paragraphs: &mut dyn Iterator<Item = ElementRef>| {
         let texts = paragraphs.map(text_of).map(|text| text.chars().count());
         let texts: Vec<usize> = texts.filter(|chars| *chars > 0).collect();
@@ -160,6 +157,14 @@ fn is_beside_page(page: &Page, cards: &[Card]) -> bool {
 
 /// Whether the page or its markup calls records something that has days and is no news, and nothing calls them news.
 fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
+    let comments = selector(".comment, .comments, .comment-list, .commentlist, #comments");
+    let is_comment = |card: &Card| {
+        let around = card.record.ancestors().filter_map(ElementRef::wrap).take(COMMENT_ANCESTORS_MAX);
+        std::iter::once(card.record).chain(around).any(|around| comments.matches(&around))
+    };
+    if !cards.is_empty() && cards.iter().all(is_comment) {
+        return true;
+    }
     if is_page_of_news(page) {
         return false;
     }
@@ -197,6 +202,8 @@ fn is_in_dialog(card: &Card) -> bool {
     })
 }
 
+/// Number of elements around a record that may be the comments on an article.
+const COMMENT_ANCESTORS_MAX: usize = 4;
 /// Number of elements around a record that may be a quotation.
 const QUOTE_ANCESTORS_MAX: usize = 2;
 /// With so many dated entries, and half of all dated, those without a date are looked at again.

@@ -365,6 +365,15 @@ mod tests {
         let holidays = agenda.replace("Agenda", "School holidays").replace("30/06/2023", "12/09/2022");
         assert_eq!(count("https://x.org/town/", &holidays), 0);
         assert_eq!(count("https://x.org/town/", &holidays.replace("School holidays", "Works")), 4);
+        let card = |n: u8| {
+            format!(
+                "<li class=NAME><blockquote>They are good, {n}.</blockquote><h4><a href=/w/{n}>Ana Ford the {n}th</a></h4><time>{n} October 2022</time></li>"
+            )
+        };
+        let quotes: String = (1..=4).map(card).collect();
+        assert_eq!(count("https://x.org/town/", &quotes), 0);
+        let comments = format!("<ol class=comments>{}</ol>", quotes.replace("blockquote", "p"));
+        assert_eq!(count("https://x.org/news/one", &comments), 0);
         let article = format!(
             "<title>The town has a new bridge | Town</title><h1>The town has a new bridge</h1><article><p>4 October 2022</p>{}</article>",
             "<p>The bridge was opened by the mayor, who thanked all who had built it for two years.</p>"

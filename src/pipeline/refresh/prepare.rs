@@ -69,6 +69,9 @@ pub fn add_files(known: &mut HashMap<String, StoredSummary>, attached: Vec<(Stri
     }
 }
 
+/// Of more new texts at once, none is an edit. Each is compared with those that are known.
+const EDITS_MAX: usize = 50;
+
 /// What an entry is compared by, and the further identities it may be recognised by.
 struct Outline {
     /// Only the start of its text, with a plain-text title as in the stored entries, and with the files that it links to as
@@ -164,12 +167,13 @@ impl Recogniser {
         keys.collect()
     }
 
-    /// The keys of entries that have nothing but a text, and are not stored with it.
+    /// The entries that have nothing but a text, and are not stored with it, if they are few.
     fn unknown_texts(&self, known: &HashMap<String, StoredSummary>) -> Vec<usize> {
         let is_unknown = |at: &usize| {
             matches!(self.own[*at], Identity::Content(_)) && !known.contains_key(&self.keys[*at])
         };
-        (0..self.entries.len()).filter(is_unknown).collect()
+        let unknown: Vec<usize> = (0..self.entries.len()).filter(is_unknown).collect();
+        if unknown.len() > EDITS_MAX { Vec::new() } else { unknown }
     }
 
     /// Whether entries have nothing to be recognised by after an edit but what is left of their text.
