@@ -284,6 +284,83 @@ fn is_next_in_series(a: &str, b: &str) -> bool {
     a.counters != b.counters && a.frame == b.frame
 }
 
+/// Longer runs of digits in the name of a file are times and random numbers.
+const COUNTER_DIGITS_MAX: usize = 8;
+
+/// The name of the file or page at an address, in words: `/docs/bulletin-n12.pdf` is "bulletin n 12". The letter of a version
+/// ("v2") stays with its number, as it counts no issues.
+fn file_title(address: &str) -> Option<String> {
+    let path = address.split(['?', '#']).next()?.trim_end_matches('/');
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let (_, name) = path.rsplit_once('/')?;
+    let name = name.rsplit_once('.').map_or(name, |(name, _)| name);
+    let mut title = String::with_capacity(name.len() + 8);
+    for part in name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
+        title.push(' ');
+        let is_version = part.starts_with(['v', 'V']) && part[1..].starts_with(|c: char| c.is_ascii_digit());
+        let mut last = None;
+        for letter in part.chars() {
+            let is_digit = letter.is_ascii_digit();
+            if !is_version && last.is_some_and(|last| last != is_digit) {
+                title.push(' ');
+            }
+            title.push(letter);
+            last = Some(is_digit);
+        }
+    }
+    let is_random = |word: &str| word.len() > COUNTER_DIGITS_MAX && word.bytes().all(|b| b.is_ascii_digit());
+    (!title.split(' ').any(is_random)).then_some(title)
+}
+
+/// Whether the names at two addresses differ in nothing but the figures, months and seasons that count the issues of a series. A
+/// number more is what a second upload of one file gets.
+fn is_next_file(a: &str, b: &str) -> bool {
+    let parts = |address: &str| -> Option<(Vec<u32>, Vec<u32>)> {
+        let words = Words::of(&file_title(address)?, TITLE_WORDS_MAX);
+        let is_counter = |word: &&Word| {
+            let letters = words.letters(word);
+            matches!(word.kind, WordKind::Number | WordKind::Calendar)
+                || letters.starts_with(char::is_numeric)
+                || SEASONS.contains(&letters)
+        };
+        let (counters, frame): (Vec<&Word>, Vec<&Word>) = words.words.iter().partition(is_counter);
+        let hashes = |words: Vec<&Word>| words.iter().map(|word| word.hash).collect();
+        Some((hashes(counters), hashes(frame)))
+    };
+    parts(a).zip(parts(b)).is_some_and(|((counters, frame), (other_counters, other_frame))| {
+        counters.len() == other_counters.len() && counters != other_counters && frame == other_frame
+    })
+}
+
+/// Whether the address of an entry, or those of all files with it, are of another issue of a series than those of the known one.
+fn is_next_by_address(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let is_next_page =
+        || raw.url().zip(known.url.as_deref()).is_some_and(|(url, known)| is_next_file(url, known));
+    let names =
+        |files: &mut dyn Iterator<Item = &str>| -> HashSet<String> { files.filter_map(file_title).collect() };
+    let ours = names(&mut raw.enclosures.iter().map(|file| file.url.as_str()));
+    let theirs = names(&mut known.files.iter().map(String::as_str));
+    let is_next_file = || {
+        let mut files = raw.enclosures.iter();
+        files.any(|file| known.files.iter().any(|known| is_next_file(&file.url, known)))
+    };
+    if ours.is_empty() || theirs.is_empty() {
+        is_next_page()
+    } else {
+        ours.is_disjoint(&theirs) && is_next_file()
+    }
+}
+
+/// The figures in the names of an entry's files, by which issues under one title are told apart.
+pub fn issue_of<'a>(mut addresses: impl Iterator<Item = &'a str>) -> Option<String> {
+    addresses.find_map(|address| {
+        let title = file_title(address)?;
+        let is_figure = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+        let figures: Vec<&str> = title.split(' ').filter(is_figure).collect();
+        (!figures.is_empty()).then(|| figures.join(" "))
+    })
+}
+
 /// Dates at least this far apart are different, not one date in two time zones.
 const OTHER_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(20);
 
@@ -320,20 +397,22 @@ fn are_of_other_matters(a: &str, b: &str) -> bool {
     }
 }
 
-/// In short texts, all figures tell one meeting from the next; in longer ones, only those that stand beside a month or a day. In words.
+/// Figures beside a month or a day tell one meeting from the next; in short texts without such, all figures do. In words.
 const SHORT_TEXT_WORDS_MAX: usize = 20;
 const DATED_TEXT_WORDS_MAX: usize = 80;
 
-/// What a text says of when, or of which of a series, it is: its figures, or its figures beside months and days.
-fn occasions(words: &Words) -> HashSet<(u32, u32)> {
+/// What a text says of when, or of which of a series, it is: its figures beside months and days, or, of a short text, all.
+fn occasions(words: &Words, is_dated: bool) -> HashSet<(u32, u32)> {
     // A year is that of most.
     let is_year = |word: &Word| {
         let letters = words.letters(word);
         letters.len() == 4 && (letters.starts_with("19") || letters.starts_with("20"))
     };
     let is_figure = |word: &Word| word.kind == WordKind::Number && !is_year(word);
-    if words.words.len() <= SHORT_TEXT_WORDS_MAX {
-        return words.words.iter().filter(|word| is_figure(word)).map(|word| (word.hash, 0)).collect();
+    if !is_dated {
+        let is_short = words.words.len() <= SHORT_TEXT_WORDS_MAX;
+        let figures = words.words.iter().filter(|word| is_short && is_figure(word));
+        return figures.map(|word| (word.hash, 0)).collect();
     }
     let beside = words.words.windows(2).filter_map(|pair| match pair {
         [figure, day] if is_figure(figure) && day.kind == WordKind::Calendar => Some((figure.hash, day.hash)),
@@ -347,17 +426,26 @@ fn occasions(words: &Words) -> HashSet<(u32, u32)> {
 fn are_of_other_occasions(text: &str, known: &str) -> bool {
     let known = Words::of(known, DATED_TEXT_WORDS_MAX);
     let text = Words::of(&without_tags(text), known.words.len().max(SHORT_TEXT_WORDS_MAX));
-    let (ours, theirs) = (occasions(&text), occasions(&known));
-    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+    let compared = |is_dated: bool| {
+        let (ours, theirs) = (occasions(&text, is_dated), occasions(&known, is_dated));
+        (!ours.is_empty() && !theirs.is_empty()).then(|| ours.is_disjoint(&theirs))
+    };
+    compared(true).or_else(|| compared(false)).unwrap_or(false)
 }
 
 /// Whether an entry is the next one under a title that recurs ("Council meeting"): published on a later day than the known one, with a
-/// text of other matters or of another occasion. An edit keeps much of the text, or the day.
+/// text of other matters or of another occasion; or its address or its files are those of the next issue. An edit keeps much of the
+/// text, or the day.
 fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
-    let is_later =
-        raw.published.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY);
+    let is_after = |date: Option<Timestamp>| {
+        date.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY)
+    };
+    let has_no_dates = raw.date().is_none() && known.date.is_none();
     let text = text_of(raw).1;
-    is_later && (are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary))
+    let is_other_text =
+        || are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary);
+    is_after(raw.published) && is_other_text()
+        || (is_after(raw.date()) || has_no_dates) && is_next_by_address(raw, known)
 }
 
 /// Whether both tell of an event, and of another day: a theatre has one page for a play.
@@ -400,9 +488,41 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
         || is_other_day && likeness < 0.5 && similarity(title, &known.title) < 0.8
 }
 
+/// Fewer words that two texts share say nothing.
+const EDIT_WORDS_MIN: usize = 4;
+
+/// Whether an entry that has neither guid nor address is an edit of a known one: of the same date, or both without, with the same
+/// figures, and worded almost alike.
+pub fn is_edit(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, text) = text_of(raw);
+    if raw.date() != known.date || is_other_event(raw, known) || title.is_empty() != known.title.is_empty() {
+        return false;
+    }
+    let of = |title: &str, text: &str| {
+        Words::of(&format!("{title}. {}", without_tags(text)), DATED_TEXT_WORDS_MAX)
+    };
+    let (ours, theirs) = (of(title, text), of(&known.title, &known.summary));
+    // Only the start of a known text is stored.
+    let least = ours.words.len().min(theirs.words.len());
+    let counters = |words: &Words| -> Vec<u32> {
+        let is_counter = |word: &&Word| matches!(word.kind, WordKind::Number | WordKind::Calendar);
+        words.words.iter().take(least).filter(is_counter).map(|word| word.hash).collect()
+    };
+    let start =
+        |words: &Words| words.words.iter().take(least + 2).map(|word| word.hash).collect::<HashSet<u32>>();
+    let (start_a, start_b) = (start(&ours), start(&theirs));
+    let shared = start_a.intersection(&start_b).count();
+    let is_alike = shared >= EDIT_WORDS_MIN && shared * 3 >= start_a.len().max(start_b.len()) * 2;
+    is_alike && counters(&ours) == counters(&theirs)
+}
+
+/// As `further_identities` gives them.
+pub type FurtherIdentities = [Option<Identity>; 5];
+
 /// Further identities to recognise an entry by when several entries share its own identity: that identity with the fragment of
-/// its address, its address, its title, and its title with the day. `None` where the entry lacks the part.
-pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 4] {
+/// its address, its address, its title, its title with the day, and the figures in the name of its file. `None` where the entry lacks
+/// the part.
+pub fn further_identities(raw: &RawEntry, own: &Identity) -> FurtherIdentities {
     let (title, _) = text_of(raw);
     let title = Some(fold(title)).filter(|title| !title.trim().is_empty());
     let place = raw.url().and_then(canonical_key);
@@ -421,7 +541,9 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> [Option<Identity>; 
         }
         _ => None,
     };
-    [fragment, place, title, titled_day].map(|part| part.and_then(further))
+    let issue =
+        issue_of(raw.enclosures.iter().map(|file| file.url.as_str())).map(|issue| format!("file {issue}"));
+    [fragment, place, title, titled_day, issue].map(|part| part.and_then(further))
 }
 
 /// Whether an entry is the known one, judged by its title, and by its text where that is of another day.
@@ -436,7 +558,7 @@ pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::feed::{Link, RawText};
+    use crate::model::feed::{Enclosure, Link, RawText};
 
     #[test]
     fn an_identifier_that_is_used_again_is_noticed_and_an_edit_is_none() {
@@ -527,6 +649,12 @@ mod tests {
                 "Séance n° 41 : compte rendu en ligne.",
                 false,
             ),
+            (
+                "La réunion a lieu le 3 décembre 2026 à 18h en mairie.",
+                "2026-11-09",
+                "La réunion a lieu le 10 décembre 2026 à 18h en mairie.",
+                true,
+            ),
         ] {
             let known = StoredSummary::of(&raw("2026-11-02", first), "");
             assert_eq!(is_reused(&raw(day, text), &known), is_other, "{day} {text}");
@@ -584,6 +712,82 @@ mod tests {
         assert!(!is_reused(&raw("The bridge is closed again", "2022-10-05"), &known), "an edit keeps a word");
         assert!(!is_reused(&raw("No school after heavy snow", "2022-10-01"), &known), "of the same day");
         assert!(!is_reused(&raw("Closed", "2022-10-05"), &known), "a word says too little");
+    }
+
+    #[test]
+    fn issues_under_one_title_are_told_apart_by_the_numbers_in_the_addresses_of_their_files() {
+        let raw = |page: &str, file: &str, day: &str| RawEntry {
+            guid: Some("bulletin".into()),
+            title: Some(RawText { value: "Bulletin municipal".into(), ..RawText::default() }),
+            links: vec![Link {
+                href: format!("https://x.org{page}"),
+                rel: "alternate".into(),
+                media_type: None,
+                hreflang: None,
+            }],
+            enclosures: (!file.is_empty())
+                .then(|| Enclosure { url: format!("https://x.org/docs/{file}"), ..Enclosure::default() })
+                .into_iter()
+                .collect(),
+            published: format!("{day}T00:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        for (page, file, next_page, next_file, is_other) in [
+            ("/b", "bulletin-12.pdf", "/b", "bulletin-13.pdf", true),
+            ("/b", "BM_n12.pdf", "/b", "BM_n13.pdf", true),
+            ("/b", "ep12.mp3", "/b", "ep13.mp3", true),
+            ("/b", "bulletin-mars-2026.pdf", "/b", "bulletin-avril-2026.pdf", true),
+            ("/docs/bulletin-12.pdf", "", "/docs/bulletin-13.pdf", "", true),
+            ("/cr/2026-10-05", "", "/cr/2026-11-05", "", true),
+            ("/2026/10/05/bulletin", "", "/2026/11/05/bulletin", "", false),
+            ("/b", "bulletin.pdf", "/b", "bulletin-1.pdf", false),
+            ("/b", "bulletin-12-v1.pdf", "/b", "bulletin-12-v2.pdf", false),
+            ("/b", "bulletin-12.pdf", "/b", "lettre-13.pdf", false),
+            ("/b", "1700000001.pdf", "/b", "1700000002.pdf", false),
+            ("/b", "bulletin-12.pdf?t=1", "/b", "bulletin-12.pdf?t=2", false),
+        ] {
+            let known = StoredSummary::of(&raw(page, file, "2026-11-01"), "");
+            let later = raw(next_page, next_file, "2026-11-08");
+            assert_eq!(is_reused(&later, &known), is_other, "{next_page} {next_file}");
+            assert_eq!(is_known(&later, &known), !is_other, "{next_page} {next_file}");
+            assert!(is_known(&raw(next_page, next_file, "2026-11-01"), &known), "corrected on the same day");
+            let undated = |page: &str, file: &str| raw(page, file, "no day");
+            let known = StoredSummary::of(&undated(page, file), "");
+            assert_eq!(
+                is_reused(&undated(next_page, next_file), &known),
+                is_other,
+                "{next_page} {next_file}"
+            );
+        }
+        let own = Identity::Guid("bulletin".into());
+        let further = |file: &str| further_identities(&raw("/b", file, "no day"), &own);
+        assert_ne!(further("bulletin-12.pdf")[4], further("bulletin-13.pdf")[4]);
+    }
+
+    #[test]
+    fn an_entry_that_is_only_a_text_is_recognised_after_an_edit_of_its_wording() {
+        let raw = |text: &str, date: &str| RawEntry {
+            summary: Some(RawText { value: text.into(), is_html: true, ..RawText::default() }),
+            published: date.parse().ok(),
+            ..RawEntry::default()
+        };
+        let (day, text) = (
+            "2026-11-24T09:00:00Z",
+            "Main strete is closed today for works on the old water pipes of the town.",
+        );
+        let known = StoredSummary::of(&raw(text, day), "");
+        let mended = text.replace("strete", "street");
+        assert!(is_edit(&raw(&mended, day), &known));
+        assert!(is_edit(&raw(&format!("<p>{mended} Buses stop elsewhere.</p>"), day), &known));
+        assert!(!is_edit(&raw(&mended, "2026-11-25T09:00:00Z"), &known), "of another day");
+        assert!(!is_edit(&raw("The library opens on Sunday for all of the town.", day), &known));
+        let known = StoredSummary::of(&raw("Flood level at the bridge of the town: 12 dm", ""), "");
+        assert!(
+            !is_edit(&raw("Flood level at the bridge of the town: 14 dm", ""), &known),
+            "of another number"
+        );
+        let known = StoredSummary::of(&raw("Closed today", ""), "");
+        assert!(!is_edit(&raw("Closed again", ""), &known), "too short to tell");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod around;
 mod trim;
 
+pub(super) use self::trim::is_line_of_page;
+
 use super::page::{ItemPage, Page};
 use super::prose_date::DateRules;
 use super::{Document, decode, guarded};

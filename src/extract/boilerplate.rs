@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
+use crate::extract::article::is_line_of_page;
 use crate::extract::elements::BLOCK_STARTS;
 use crate::model::feed::{RawEntry, RawText};
-use crate::support::text::{LineBuffer, one_line};
+use crate::support::text::{LineBuffer, attribute_of, one_line};
 
 /// So many entries, and half of those that have such a text, must have a block for it to be boilerplate.
 const ENTRIES_MIN: usize = 3;
@@ -99,7 +100,18 @@ fn block_at(html: &str, title: &str, end: TextEnd) -> Option<(usize, String)> {
     if !has_words(rest) {
         return None;
     }
-    let words = words_of(block);
+    let mut words = words_of(block);
+    // "Post Views: 12" says as much as "Post Views: 13".
+    if is_line_of_page(&words) {
+        words.retain(|c| !c.is_ascii_digit());
+    }
+    // A caption may be that of all pictures.
+    for image in memchr::memmem::find_iter(block.as_bytes(), "<img") {
+        let tag = &block[image..];
+        let tag = &tag[..memchr::memchr(b'>', tag.as_bytes()).unwrap_or(tag.len())];
+        let sources = ["src", "data-src"].iter().filter_map(|name| attribute_of(tag, name));
+        sources.for_each(|source| words.push_str(source));
+    }
     Some((at, if title.is_empty() { words } else { words.replace(title, "\u{FFFC}") }))
 }
 
@@ -168,6 +180,25 @@ mod tests {
         for (at, text) in left.iter().enumerate() {
             assert_eq!(words_of(text), format!("News {at} of the town.More {at}."));
         }
+    }
+
+    #[test]
+    fn counts_of_readers_are_alike_and_pictures_are_not_for_their_captions() {
+        let views = [
+            "<p>a</p><div>Post Views: 12</div>",
+            "<p>b</p><div>Post Views: 7</div>",
+            "<p>c</p><div>Post Views: 130</div>",
+        ];
+        assert_eq!(stripped(&views), ["<p>a</p>", "<p>b</p>", "<p>c</p>"]);
+        let prices = ["<p>a</p><p>12 €</p>", "<p>b</p><p>7 €</p>", "<p>c</p><p>9 €</p>"];
+        assert_eq!(stripped(&prices), prices);
+        let picture = |at: u8| {
+            format!(
+                "<figure><img src=\"/{at}.jpg\"><figcaption>Photo: Town</figcaption></figure><p>News {at}</p>"
+            )
+        };
+        let pictures = [picture(1), picture(2), picture(3)];
+        assert_eq!(stripped(&[&*pictures[0], &*pictures[1], &*pictures[2]]), pictures);
     }
 
     #[test]

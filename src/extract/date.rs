@@ -26,13 +26,17 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
 
 /// Reads a date in an attribute or a field for machines, where what gives a year or a month only is no day.
 pub fn parse_day(text: &str) -> Option<Timestamp> {
+    if is_short(text) { None } else { parse_date(text) }
+}
+
+/// Whether a text gives a year or a month only, in figures: W3C-DTF, which `dc:date` is in, lets a date end there.
+pub(super) fn is_short(text: &str) -> bool {
     let text = text.trim();
     let is_figures = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let is_short = match text.split_once('-') {
+    match text.split_once('-') {
         Some((year, month)) => is_figures(year) && is_figures(month),
         None => is_figures(text) && !matches!(text.len(), 8 | 10 | 13 | 14),
-    };
-    if is_short { None } else { parse_date(text) }
+    }
 }
 
 /// A date that was read.
@@ -50,7 +54,9 @@ pub struct ReadDate {
 /// Reads a date; `order` decides numeric dates that are ambiguous.
 pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
     let text = text.trim().trim_matches(['\'', '"']);
-    if text.is_empty() || text.len() > BYTES_MAX {
+    // As .NET writes dates in JSON.
+    let text = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")).unwrap_or(text);
+    if text.is_empty() || text.len() > BYTES_MAX || text.contains('§') {
         return None;
     }
     let text = plain_signs(text);
@@ -529,6 +535,7 @@ mod tests {
             ("1664877600", "2022-10-04T10:00:00Z"),
             ("1664877600000", "2022-10-04T10:00:00Z"),
             ("20221004100000", "2022-10-04T10:00:00Z"),
+            ("/Date(1664877600000)/", "2022-10-04T10:00:00Z"),
             ("2022-W40-2", "2022-10-04T00:00:00Z"),
             ("2022.10.04", "2022-10-04T00:00:00Z"),
             ("2022-10-04T10:00:00\u{2212}02:00", "2022-10-04T12:00:00Z"),
@@ -602,6 +609,7 @@ mod tests {
             "01 42 34 56 78",
             "v3.10.12",
             "Version 14.10.2022",
+            "§ 14.10.2022",
             "Sección 4.10.22",
             "Délibération n° 2022-10-14",
             "octobre 2022",

@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
 use self::entry::keep_first;
-use super::date::{ReadDate, parse_date, read_date};
+use super::date::{ReadDate, is_short, parse_date, read_date};
 use super::prose_date::{AmbiguousDates, DateRules, day_from_today, has_half_day, midnight};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
@@ -344,7 +344,11 @@ impl<'a> FeedReader<'a> {
     fn read_entry_dates(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<ReadDate> {
         let text = self.read_plain(element);
         let date = self.dates(&text);
-        let is_date = if date.is_some() { "" } else { " is not a date" };
+        let is_date = match date {
+            Some(_) if is_short(&text) => " names no day: its first one is taken, as W3C-DTF has it",
+            Some(_) => "",
+            None => " is not a date",
+        };
         entry.notes.push(format!("{} \"{}\"{is_date}", element.name, fitting(&text, NOTE_CHARS_MAX)));
         date
     }

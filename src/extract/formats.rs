@@ -29,12 +29,17 @@ fn calendar(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
 
 fn posts(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let read = || wordpress::read_posts(of.text, of.url).ok_or(ExtractError::JsonList);
-    of.text.trim_start().starts_with('[').then(read)
+    of.text.trim_start().starts_with('[').then(read).filter(|read| read.is_ok() || !is_noise(of.text))
 }
 
 fn json_document(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     let read = || json_feed::read_json_feed(of.text, of.url).map_err(ExtractError::Json);
-    of.text.trim_start().starts_with('{').then(read)
+    of.text.trim_start().starts_with('{').then(read).filter(|read| read.is_ok() || !is_noise(of.text))
+}
+
+/// Whether what begins like JSON is none, and has the root of an XML feed further on.
+fn is_noise(text: &str) -> bool {
+    root_of_feed(text).is_some() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
 }
 
 fn news_sitemap(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
@@ -60,16 +65,23 @@ fn xml_feed(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
     feed::read_feed(of.text, of.url.cloned(), of.rules).map(Ok)
 }
 
+/// The roots of XML feeds.
+const ROOTS: [&str; 3] = ["<rss", "<feed", "<rdf:RDF"];
+
+/// Where the root of an XML feed starts.
+fn root_of_feed(text: &str) -> Option<usize> {
+    let is_root = |at: &usize| {
+        let after = ROOTS.iter().find_map(|root| text[*at..].strip_prefix(root));
+        after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_whitespace() || c == '>'))
+    };
+    memchr::memchr_iter(b'<', text.as_bytes()).find(is_root)
+}
+
 /// Finds a feed inside another document, whole and unescaped: preceded by error output of a database or debugger, or wrapped
 /// into a page.
 fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFeed> {
     let first = text.trim_start();
-    let roots = ["<rss", "<feed", "<rdf:RDF"];
-    let is_root = |at: &usize| {
-        let after = roots.iter().find_map(|root| text[*at..].strip_prefix(root));
-        after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_whitespace() || c == '>'))
-    };
-    let start = memchr::memchr_iter(b'<', text.as_bytes()).find(is_root);
+    let start = root_of_feed(text);
     let before = &text[..start.unwrap_or(text.len())];
     let json = memchr::memmem::find(before.as_bytes(), b"\"https://jsonfeed.org/version/");
     if !first.starts_with('<') && start.is_none() || json.is_some() {
@@ -81,7 +93,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
     if !looks_like_page(&text[..start]) {
         return None;
     }
-    let end = roots.iter().filter_map(|root| {
+    let end = ROOTS.iter().filter_map(|root| {
         let close = format!("</{}>", &root[1..]);
         text[start..].rfind(&close).map(|at| start + at + close.len())
     });

@@ -66,7 +66,22 @@ pub(super) fn without_furniture(html: &str, known: &EntryContext) -> Option<Stri
     let current = text.as_deref().unwrap_or(html);
     let tail = known.address.and_then(|address| without_back_lines(current, address, known.title));
     let text = tail.or(text);
+    let text = without_topics_at_end(text.as_deref().unwrap_or(html)).or(text);
     without_sign_at_end(text.as_deref().unwrap_or(html)).or(text)
+}
+
+/// The text without the links to its section and its topics that SPIP adds, each after a sign: `- <a rel="directory">`.
+fn without_topics_at_end(html: &str) -> Option<String> {
+    let mut text = html.trim_end();
+    while let Some(start) = text.strip_suffix("</a>").and_then(|link| link.rfind("<a ")) {
+        let tag = &text[start..];
+        let tag = &tag[..tag.find('>')?];
+        let is_topic = attribute_of(tag, "rel").is_some_and(|rel| matches!(rel, "directory" | "tag"));
+        let before = text[..start].trim_end();
+        let Some(rest) = before.strip_suffix(['-', '/', ',']).filter(|_| is_topic) else { break };
+        text = rest.trim_end();
+    }
+    (text.len() < html.trim_end().len() && !text.is_empty()).then(|| text.to_owned())
 }
 
 /// The text without a sign at its end that says that there is more: "(+)".
@@ -81,16 +96,33 @@ fn without_sign_at_end(html: &str) -> Option<String> {
 
 /// Undoes the escaping of a title that still has references of signs after it was unescaped once: `L&amp;#8217;été`.
 pub(super) fn title_escaped_twice(html: &str) -> Option<String> {
-    let is_reference = |at: usize| {
-        let name = reference_name(&html[at + "&amp;".len()..]).unwrap_or_default();
-        let is_basic = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
-        name.len() < REFERENCE_BYTES_MAX
-            && (name
-                .strip_prefix('#')
-                .is_some_and(|code| code.starts_with(|c: char| c.is_ascii_digit() || c == 'x'))
-                || !is_basic && !name.is_empty() && named_reference(name).is_some())
+    let is_any = html.match_indices("&amp;").any(|(at, _)| is_escaped_reference(html, at));
+    is_any.then(|| html.replace("&amp;", "&"))
+}
+
+/// Undoes double escaping of letters, where all that are not ASCII are escaped so, most of them within words: "L&amp;eacute;t&amp;eacute;".
+pub(super) fn letters_escaped_twice(html: &str) -> Option<String> {
+    let is_in_word = |at: usize| {
+        let end = html[at + 1..].find(';').map_or(html.len(), |end| at + 1 + end + 1);
+        let after = html[end..].find(';').map_or(html.len(), |next| end + next + 1);
+        html[..at].ends_with(char::is_alphabetic) || html[after..].starts_with(char::is_alphabetic)
     };
-    html.match_indices("&amp;").any(|(at, _)| is_reference(at)).then(|| html.replace("&amp;", "&"))
+    if !html.is_ascii() {
+        return None;
+    }
+    let found = html.match_indices("&amp;").map(|(at, _)| at).filter(|at| is_escaped_reference(html, *at));
+    let (within, alone): (Vec<usize>, Vec<usize>) = found.partition(|at| is_in_word(*at));
+    (within.len() > alone.len()).then(|| html.replace("&amp;", "&"))
+}
+
+/// Whether an escaped ampersand begins a reference that is not one of XML's own.
+fn is_escaped_reference(html: &str, at: usize) -> bool {
+    let name = reference_name(&html[at + "&amp;".len()..]).unwrap_or_default();
+    let is_basic = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
+    let is_number = |code: &str| code.starts_with(|c: char| c.is_ascii_digit() || c == 'x');
+    name.len() < REFERENCE_BYTES_MAX
+        && (name.strip_prefix('#').is_some_and(is_number)
+            || !is_basic && !name.is_empty() && named_reference(name).is_some())
 }
 
 /// Where the last paragraph of a text begins.
@@ -323,6 +355,37 @@ mod tests {
         };
         let kept = without_furniture(html, &known);
         text_of(kept.as_deref().unwrap_or(html))
+    }
+
+    #[test]
+    fn links_to_sections_and_topics_after_a_sign_are_left_out() {
+        let topics = "<p>Text.</p>\n\n-\n<a href=\"https://x.org/r\" rel=\"directory\">News</a>\n\n/ \n<a href=\"https://x.org/t\" rel=\"tag\">Town</a>\n";
+        assert_eq!(without_topics_at_end(topics).as_deref(), Some("<p>Text.</p>"));
+        for kept in [
+            "<p>Text</p> <a href=\"https://x.org/r\" rel=\"directory\">News</a>",
+            "<p>Text</p> - <a href=\"https://x.org/r\">News</a>",
+            "- <a href=\"https://x.org/r\" rel=\"tag\">News</a>",
+        ] {
+            assert_eq!(without_topics_at_end(kept), None, "{kept}");
+        }
+    }
+
+    #[test]
+    fn letters_that_were_escaped_once_too_often_are_letters() {
+        let meant = |html: &str| letters_escaped_twice(html);
+        assert_eq!(
+            meant("L&amp;eacute;t&amp;eacute; &amp;agrave; Rome").as_deref(),
+            Some("L&eacute;t&eacute; &agrave; Rome")
+        );
+        assert_eq!(meant("<p>L&amp;eacute;t&amp;eacute;</p>").as_deref(), Some("<p>L&eacute;t&eacute;</p>"));
+        for kept in [
+            "write &amp;eacute; for é",
+            "write &amp;eacute; for that letter",
+            "R&amp;D &amp; T&amp;lt;S",
+            "a &amp;amp; b",
+        ] {
+            assert_eq!(meant(kept), None, "{kept}");
+        }
     }
 
     #[test]

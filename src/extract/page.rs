@@ -15,7 +15,7 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 use self::agenda::is_among_events;
-use self::dates::VisibleDates;
+use self::dates::{VisibleDates, says_hours};
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
@@ -428,7 +428,7 @@ impl Page {
         };
         let parts = CardSelectors::new(select);
         let mut incomplete = 0;
-        let is_agenda = self.is_agenda(rules.now) && self.has_days_to_come(&item, &parts, rules);
+        let is_agenda = self.is_agenda(rules.now) && self.has_days_of_events(&item, &parts, rules);
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules, is_agenda) {
                 Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
@@ -465,14 +465,14 @@ impl Page {
         })
     }
 
-    /// As for a listing that is read without selectors: whether any day of a calendar is still to come.
-    fn has_days_to_come(&self, item: &Selector, parts: &CardSelectors, rules: DateRules) -> bool {
+    /// As for a listing that is read without selectors: whether the days of a calendar are those of events.
+    fn has_days_of_events(&self, item: &Selector, parts: &CardSelectors, rules: DateRules) -> bool {
         let Some(now) = rules.now else { return true };
         let is_to_come = |card: ElementRef| {
-            let fields = card.select(&parts.date);
-            let mut events =
-                fields.filter_map(|date| VisibleDates::of_field(date, card, rules, true).event());
-            events.any(|event| !event.is_over(now))
+            card.select(&parts.date).any(|date| {
+                let event = VisibleDates::of_field(date, card, rules, true).event();
+                event.is_some_and(|event| !event.is_over(now)) || says_hours(date)
+            })
         };
         self.html.select(item).take(CARDS_MAX).any(is_to_come)
     }

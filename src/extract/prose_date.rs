@@ -155,11 +155,14 @@ impl StatedDates {
             DateContext::Title => mention.stand == MentionSetting::Apart,
         };
         let role = |wanted: DateRole| found.iter().find(move |mention| mention.role == wanted);
+        // The day of a picture, the number of a section.
+        let is_marked = head.contains(['©', '§']);
         // What has a time of day and is still to come is an event's.
         let is_to_come = |mention: &&Mention| {
             mention.time.is_some() && rules.now.is_some_and(|now| midnight(mention.date) > Some(now))
         };
-        let plain = || found.iter().filter(|mention| mention.role == DateRole::Plain).filter(stands);
+        let plain =
+            || found.iter().filter(|mention| mention.role == DateRole::Plain && !is_marked).filter(stands);
         let said = role(DateRole::Published);
         let event = found.iter().filter(stands).find(|mention| mention.role == DateRole::Event);
         // A zero taken for a date.
@@ -228,13 +231,15 @@ fn yearless(tokens: &[TextToken], year: i16) -> Option<Date> {
     (0..tokens.len()).find_map(|at| written(tokens, at, |_| Some((year, 0)))).map(|found| found.date)
 }
 
-/// A year that stands alone or with a month, as in the heading of a group.
+/// A year that stands alone, with a month or with the word for it ("Année 2025"), as in the heading of a group.
 pub fn year_of_heading(text: &str) -> Option<i16> {
     let folded = folded(text);
     let tokens = tokens(&folded);
+    let named = CALENDAR.units.at_start(&tokens).filter(|((unit, _), _)| matches!(unit, TimeUnit::Year));
+    let tokens = &tokens[named.map_or(0, |(_, length)| length)..];
     let mut years = tokens.iter().filter_map(|token| super::calendar::year(token.text));
     let year = years.next()?;
-    (tokens.len() <= 4 && years.next().is_none() && is_all_dates(&tokens)).then_some(year)
+    (tokens.len() <= 4 && years.next().is_none() && is_all_dates(tokens)).then_some(year)
 }
 
 /// "il y a 3 jours", "2 hours ago", "ayer": the day, if the text says nothing else.
@@ -360,6 +365,17 @@ pub(super) fn month_of_heading(text: &str) -> Option<(i16, i8)> {
 pub(super) fn names_a_day(text: &str) -> bool {
     let folded = folded(text);
     !mentions(&folded, &tokens(&folded), DateOrder::Dmy, true).is_empty()
+}
+
+/// Whether a text names a day with a time of day, or several days: on a calendar, when something takes place.
+pub(super) fn names_hours(text: &str) -> bool {
+    let folded = folded(text);
+    let found = mentions(&folded, &tokens(&folded), DateOrder::Dmy, true);
+    found.iter().any(|mention| {
+        mention.role != DateRole::Published
+            && (mention.begin.is_some()
+                || mention.time.is_some_and(|time| time != jiff::civil::Time::midnight()))
+    })
 }
 
 /// Month and day of a text that consists of their figures: "24/11", "24.11.".

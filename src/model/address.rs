@@ -343,6 +343,14 @@ pub fn without_index(path: &str) -> &str {
     path.strip_suffix("/amp").unwrap_or(path)
 }
 
+/// Whether an address is that of a document to be downloaded.
+pub fn is_file_path(key: &str) -> bool {
+    const ENDS: [&str; 12] =
+        [".pdf", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".ods", ".csv", ".ppt", ".pptx", ".odp", ".rtf"];
+    let path = key.split('?').next().unwrap_or(key).to_ascii_lowercase();
+    ENDS.iter().any(|end| path.ends_with(end))
+}
+
 /// Normalizes scheme, `www.`, port, case of the host, tracking parameters, fragment, index files and trailing slash. `None` if
 /// it is not a web address, or the root of a site, which is not a story.
 pub fn canonical_key(address: &str) -> Option<String> {

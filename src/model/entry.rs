@@ -14,7 +14,7 @@ pub enum Identity {
     Guid(String),
     /// Without an identifier: the canonical key of its address.
     Address(String),
-    /// With neither: a digest of its text. Such an entry cannot be recognised after an edit.
+    /// With neither: a digest of its text as it was first seen.
     Content(String),
 }
 
@@ -49,6 +49,8 @@ pub struct StoredSummary {
     pub date: Option<Timestamp>,
     /// When its event begins.
     pub event: Option<Timestamp>,
+    /// The addresses of its enclosures and of files that it links to, where they were asked for.
+    pub files: Vec<String>,
 }
 
 impl StoredSummary {
@@ -63,6 +65,7 @@ impl StoredSummary {
             url: raw.url().map(str::to_owned),
             date: raw.date(),
             event: raw.event.as_ref().and_then(|event| event.begin.instant()),
+            files: raw.enclosures.iter().map(|file| file.url.clone()).collect(),
         }
     }
 }

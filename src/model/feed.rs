@@ -119,7 +119,7 @@ pub struct Link {
 }
 
 /// RSS `enclosure`, `atom:link rel=enclosure`, `media:content`, JSON Feed `attachments`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Enclosure {
     pub url: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]

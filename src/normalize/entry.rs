@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html};
+use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html, without_media_texts};
 use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::{
     behind_redirect, canonical_key, without_credentials, without_tracking, without_tracking_in,
@@ -97,7 +97,7 @@ fn judged_language(
 fn summary_of(summary_html: Option<&str>, content_html: Option<&str>) -> String {
     match (summary_html, content_html) {
         (Some(summary), _) => start_of_safe_html(summary, SUMMARY_CHARS_MAX),
-        (None, Some(content)) => start_of_safe_html(content, EXCERPT_CHARS_MAX),
+        (None, Some(content)) => start_of_safe_html(&without_media_texts(content), EXCERPT_CHARS_MAX),
         (None, None) => String::new(),
     }
 }

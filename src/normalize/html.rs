@@ -8,7 +8,7 @@ use ammonia::{Builder, UrlRelative};
 use url::Url;
 
 use crate::model::address::{behind_redirect, without_tracking};
-use crate::support::markup::parted;
+use crate::support::markup::{as_meant, parted};
 use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
 /// Maximum length of a summary written by the source, in characters; anything longer is the article itself.
@@ -126,6 +126,7 @@ impl Sanitizer {
             });
         }
         let html = mend_declarations(html);
+        let html = as_meant(&html, is_counter);
         let html = real_pictures(&html);
         whole_addresses(self.builder.clean(&parted(&bound_markup(&html))).to_string())
     }
@@ -164,6 +165,53 @@ fn whole_addresses(html: String) -> String {
 fn own_address(address: &str) -> String {
     let behind = behind_redirect(address);
     without_tracking(behind.as_deref().unwrap_or(address))
+}
+
+/// Parts of the addresses of pictures by which readers of feeds are counted, and of buttons that a feed service adds.
+const COUNTERS: [&str; 14] = [
+    "://feeds.feedburner.com/~",
+    "://feedproxy.google.com/~",
+    "feedsportal.com/",
+    "://pixel.",
+    "://stats.wordpress.com/",
+    "://feeds.wordpress.com/1.0/",
+    "/piwik.php?",
+    "/matomo.php?",
+    "://www.google-analytics.com/",
+    "://medium.com/_/stat?",
+    "://c.statcounter.com/",
+    ".quantserve.com/",
+    ".scorecardresearch.com/",
+    "://ad.doubleclick.net/",
+];
+
+/// Whether a tag is that of a picture which shows nothing but counts who reads: as small as a point, or known as such.
+fn is_counter(tag: &str) -> bool {
+    let is_image = tag.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"<img"));
+    if !is_image || !tag[4..].starts_with(|c: char| c.is_whitespace() || c == '/') {
+        return false;
+    }
+    let tag = tag.to_ascii_lowercase();
+    let src = attribute_of(&tag, "src").unwrap_or_default();
+    let style: String = attribute_of(&tag, "style").unwrap_or_default().split_whitespace().collect();
+    let of_style = |side: &str| {
+        style
+            .split(';')
+            .filter_map(|rule| rule.split_once(':'))
+            .find(|(name, _)| *name == side)
+            .map(|(_, value)| value)
+    };
+    let is_point =
+        |size: &str| size.trim().trim_end_matches("px").parse::<f32>().is_ok_and(|size| size <= 1.0);
+    let sides: Vec<bool> = ["width", "height"]
+        .iter()
+        .filter_map(|side| attribute_of(&tag, side).or_else(|| of_style(side)))
+        .map(is_point)
+        .collect();
+    // A picture that is loaded later has the size of what stands in its place.
+    let is_lazy = LAZY.iter().chain(&LAZY_SETS).any(|name| attribute_of(&tag, name).is_some_and(is_address));
+    !is_lazy && !sides.is_empty() && sides.iter().all(|is_point| *is_point)
+        || COUNTERS.iter().any(|part| src.contains(part))
 }
 
 /// Attributes in which lazily loaded pictures have their address.
@@ -327,6 +375,37 @@ pub fn text_of_safe_html(html: &str) -> String {
     text_until(html, usize::MAX)
 }
 
+/// Elements whose text stands for a picture or a recording, or beside it.
+const MEDIA_TEXTS: [&str; 3] = ["figcaption", "audio", "video"];
+
+/// So many of them are looked at: an excerpt is short.
+const MEDIA_TEXTS_MAX: usize = 16;
+
+/// Safe HTML without the captions of pictures and what stands in place of recordings, if anything else is in it.
+pub fn without_media_texts(html: &str) -> Cow<'_, str> {
+    let (mut out, mut rest) = (String::new(), html);
+    let start = |rest: &str| {
+        let starts = MEDIA_TEXTS.iter().filter_map(|name| {
+            let at = memchr::memmem::find_iter(rest.as_bytes(), &format!("<{name}"))
+                .find(|at| rest[at + 1 + name.len()..].starts_with(['>', ' ']))?;
+            Some((at, *name))
+        });
+        starts.min()
+    };
+    for _ in 0..MEDIA_TEXTS_MAX {
+        let Some((at, name)) = start(rest) else { break };
+        let end = format!("</{name}>");
+        let Some(length) = rest[at..].find(&end) else { break };
+        out.push_str(&rest[..at]);
+        rest = &rest[at + length + end.len()..];
+    }
+    if out.is_empty() && rest.len() == html.len() {
+        return Cow::Borrowed(html);
+    }
+    out.push_str(rest);
+    if text_of_safe_html(&out).is_empty() { Cow::Borrowed(html) } else { Cow::Owned(out) }
+}
+
 /// The start of the plain text of safe HTML, cut like `shorten`; the rest of a long article is not read.
 pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
     shorten(&text_until(html, chars_max), chars_max)
@@ -404,6 +483,14 @@ mod tests {
             "<form action=\"https://evil.example\"><input name=a>x</form>",
             "<iframe src=\"https://evil.example\"></iframe>x",
             "<base href=\"https://evil.example\">x",
+            "<iframe src=\"https://evil.example\"/>x<script>alert(1)</script>",
+            "<style/>x<style>*{}</style>",
+            "<script src=\"https://evil.example\"/>x",
+            "x<noscript/><p title=\"</noscript><svg onload=alert(1)>\">x</p>",
+            "x<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;svg onload=alert(1)&gt;\">x",
+            "<math><annotation-xml encoding=\"text/html\"><script>alert(1)</script></annotation-xml></math>x",
+            "<title/><svg><style><img src=a></style></svg>x",
+            "x<form><math><mtext></form><form><mglyph><style></math>x</style></form>x",
         ] {
             let clean = safe_html(evil, Some(&base));
             let lower = clean.to_lowercase();
@@ -423,6 +510,47 @@ mod tests {
                 assert!(!lower.contains(word), "{evil} left {clean}");
             }
             assert!(clean.contains('x'), "{evil} lost its text: {clean}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_to_be_empty_takes_nothing_with_it_and_formulas_are_text() {
+        for name in [
+            "iframe", "script", "style", "textarea", "title", "noembed", "noframes", "xmp", "select",
+            "noscript",
+        ] {
+            let html = format!("a <{name} src=\"https://x.org/v\"/> b <em>c</em>");
+            assert_eq!(safe_html(&html, None), "a  b <em>c</em>", "{name}");
+        }
+        assert_eq!(safe_html("<math><mi>a</mi><mo>&lt;</mo><mi>b</mi></math>", None), "a&lt;b");
+    }
+
+    #[test]
+    fn a_picture_that_counts_readers_is_no_content() {
+        for counter in [
+            "<img src='https://x.org/p' width='1' height='1'>",
+            "<IMG SRC=https://x.org/p HEIGHT=1 />",
+            "<img\nsrc='https://x.org/p' style='width: 1px; height:0'/>",
+            "<img src='http://feeds.feedburner.com/~r/x/~4/z'>",
+            "<img alt='' src='https://pixel.wp.com/b.gif?blog=1'>",
+        ] {
+            assert_eq!(safe_html(&format!("a{counter}<b>b</b>"), None), "a<b>b</b>", "{counter}");
+        }
+        for picture in [
+            "<img src='data:image/gif;base64,R0lGOD' data-src='https://x.org/p.jpg' width='1' height='1'>",
+            "<img src='https://x.org/p.jpg' width='1' height='300'>",
+            "<img src='https://x.org/p.jpg' width='100%'>",
+        ] {
+            assert!(safe_html(picture, None).contains("p.jpg"), "{picture}");
+        }
+    }
+
+    #[test]
+    fn captions_and_what_stands_for_a_recording_are_no_excerpt() {
+        let html = "<figure><img src=\"a\"><figcaption>Photo: <b>x</b></figcaption></figure><audio controls=\"\"><a href=\"b\">b</a></audio><p>Text</p>";
+        assert_eq!(text_of_safe_html(&without_media_texts(html)), "Text");
+        for kept in ["<figure><figcaption>Alone</figcaption></figure>", "<p>a</p>", "<figcaption>open"] {
+            assert_eq!(without_media_texts(kept), kept);
         }
     }
 
@@ -507,7 +635,8 @@ mod tests {
             let html = unit.repeat(5000);
             assert!(parted(&html).len() > html.len(), "{unit}");
             let bounded = bound_markup(&html);
-            assert!(safe_html(&html, None) == alone.builder.clean(&bounded).to_string(), "{unit}");
+            let meant = as_meant(&bounded, |_| false);
+            assert!(safe_html(&html, None) == alone.builder.clean(&meant).to_string(), "{unit}");
         }
     }
 

@@ -23,6 +23,7 @@ mod sitemap;
 mod visits;
 mod wanted;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -41,6 +42,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{self, ExtractError, PageRules};
 use crate::fetch::client::{Accept, FetchOutcome, Fetched, Meta};
 use crate::fetch::politeness::PollBounds;
+use crate::model::entry::StoredSummary;
 use crate::model::feed::{FeedFormat, RawFeed};
 use crate::model::source::{DateOrder, FetchState, LearnedPage, Source, Validators};
 use crate::store::StoreError;
@@ -350,11 +352,32 @@ impl Refresher {
             let recent = self.store.read(|r| r.intake().recent(&source.id))?;
             known.extend(recogniser.recognise_visits(recent));
         }
+        if has_entries && recogniser.has_unknown_texts(&known) {
+            let recent = self.store.read(|r| r.intake().recent(&source.id))?;
+            let edited = recogniser.recognise_edits(recent, &known);
+            known.extend(edited);
+        }
+        self.read_files(source, recogniser.changed_keys(&known), &mut known)?;
         let further = recogniser.outline(&known, has_entries);
         if !further.is_empty() {
             known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);
+            self.read_files(source, further, &mut known)?;
         }
         Ok((found, recogniser.recognise(&known)))
+    }
+
+    /// Looks up the files of known entries, for those that are compared.
+    fn read_files(
+        &self,
+        source: &Source,
+        mut keys: Vec<String>,
+        known: &mut HashMap<String, StoredSummary>,
+    ) -> Result<(), StoreError> {
+        keys.retain(|key| known.contains_key(key));
+        if !keys.is_empty() {
+            prepare::add_files(known, self.store.read(|r| r.intake().attached(&source.id, &keys))?);
+        }
+        Ok(())
     }
 
     /// Prepares the entries for the store, on a thread of its own.

@@ -81,6 +81,12 @@ pub(super) fn details_of(entry: &Entry) -> String {
     serde_json::to_string(&details).unwrap_or_default()
 }
 
+/// The addresses of the enclosures in stored details.
+pub(super) fn enclosed_in(details: &str) -> Vec<String> {
+    let details: EntryDetails = serde_json::from_str(details).unwrap_or_default();
+    details.enclosures.into_iter().map(|enclosure| enclosure.url).collect()
+}
+
 pub(super) fn topics_of(topics: &[TopicMatch]) -> String {
     serde_json::to_string(topics).unwrap_or_else(|_| "[]".into())
 }

@@ -147,11 +147,12 @@ impl Hub<'_, Write> {
 mod tests {
     use super::super::Store;
     use super::*;
+    use crate::model::store_url::StoreUrl;
 
     #[test]
     fn a_push_that_was_not_begun_is_due_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("x.db"), "a").unwrap();
+        let store = Store::open(&StoreUrl::Sqlite(folder.path().join("x.db")), "a").unwrap();
         let now: Timestamp = "2022-10-17T08:00:00Z".parse().unwrap();
         let claim = || store.write(|w| w.hub().claim_pushes("a", now, now, 10)).unwrap();
         store.write(|w| w.hub().put_word("https://hub.example/", "https://x.example/atom.xml", now)).unwrap();

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::driver::Row;
-use super::entries::{details_of, topics_of};
+use super::entries::{details_of, enclosed_in, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
-use super::packed::pack;
+use super::packed::{Unpacked, pack};
 use super::unit::{Intake, Write};
 use super::values::{keys_text, texts};
 use super::{Result, StoreError, millis, optional_time};
@@ -71,6 +71,7 @@ fn stored_summary(row: &Row) -> rusqlite::Result<(String, StoredSummary)> {
         url: row.get(4)?,
         date: optional_time(row.get(5)?),
         event: optional_time(row.get(6)?),
+        files: Vec::new(),
     };
     Ok((row.get(0)?, known))
 }
@@ -84,6 +85,22 @@ impl<A> Intake<'_, A> {
         );
         let asked = texts(identities);
         Ok(self.db.rows(&sql, [source, &asked], stored_summary)?.into_iter().collect())
+    }
+
+    /// The addresses of what entries enclose, and their markup, by identity key: read only for those that changed.
+    pub fn attached(
+        &self,
+        source: &str,
+        identities: &[String],
+    ) -> Result<Vec<(String, Vec<String>, String)>> {
+        let sql = "SELECT identity, details, summary_html, coalesce(entry.content, content_html) FROM json_each(?2) AS asked
+             CROSS JOIN entry ON entry.source = ?1 AND entry.identity = asked.value";
+        let asked = texts(identities);
+        self.db.rows(sql, [source, &asked], |row| {
+            let (summary, content): (Option<String>, Unpacked) = (row.get(2)?, row.get(3)?);
+            let markup = summary.into_iter().chain(content.0).collect();
+            Ok((row.get(0)?, enclosed_in(&row.get::<String>(1)?), markup))
+        })
     }
 
     /// The identifiers of a source's latest entries.

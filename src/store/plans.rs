@@ -401,6 +401,7 @@ fn read_entries(r: &Unit<Read>) -> Result<()> {
 
 fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().known("s", &["guid:guid-1".to_owned()])?;
+    r.intake().attached("s", &["guid:guid-1".to_owned()])?;
     r.intake().known_items("s")?;
     r.intake().recent("s")?;
     r.subscribers().latest_clock()?;

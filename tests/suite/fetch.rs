@@ -848,6 +848,78 @@ fn what_a_source_tells_apart_under_one_address_is_told_apart() {
     }
 }
 
+/// How many entries are stored after polls of these documents, and how many of them were announced.
+fn stored_and_announced(documents: &[String]) -> (usize, usize) {
+    let server = Server::always(Reply::ok(documents[0].clone()));
+    let mut app = app(&server);
+    for document in documents {
+        let document = document.clone();
+        server.answer(move |_| Reply::ok(document.clone()));
+        poll(&mut app);
+    }
+    let entries = app.entries();
+    (entries.len(), entries.iter().filter(|entry| entry["announced"] == 1).count())
+}
+
+#[test]
+fn issues_that_only_their_files_number_and_events_that_only_their_days_tell_apart_are_each_told() {
+    let feed = |items: &str| {
+        format!(
+            "<rss version=\"2.0\" xmlns:ev=\"http://purl.org/rss/1.0/modules/event/\"><channel><title>T</title>{items}</channel></rss>"
+        )
+    };
+    let bulletin = |n: usize, how: &str| {
+        let file = format!("https://x.example/docs/bulletin-{}.pdf", 11 + n);
+        let (link, more) = match how {
+            "link" => (file, String::new()),
+            "enclosure" => (
+                "https://x.example/b".to_owned(),
+                format!("<enclosure url=\"{file}\" length=\"1\" type=\"application/pdf\"/>"),
+            ),
+            _ => (
+                "https://x.example/b".to_owned(),
+                format!("<description>&lt;a href=\"{file}\"&gt;The bulletin&lt;/a&gt; is out.</description>"),
+            ),
+        };
+        format!(
+            "<item><title>Town bulletin</title><guid isPermaLink=\"false\">b</guid><link>{link}</link><pubDate>{} Oct 2022 08:00:00 GMT</pubDate>{more}</item>",
+            14 + n
+        )
+    };
+    for how in ["link", "enclosure", "text"] {
+        let polls: Vec<String> = (1..=3).map(|n| feed(&bulletin(n, how))).collect();
+        assert_eq!(stored_and_announced(&polls), (3, 3), "{how}");
+        let all: String = (1..=3).map(|n| bulletin(n, how)).collect();
+        assert_eq!(stored_and_announced(&[feed(&all), feed(&all)]), (3, 3), "{how}, in one document");
+    }
+    let meeting = |day: usize| {
+        format!(
+            "<item><title>Advice on rents</title><link>https://x.example/agenda</link><pubDate>14 Oct 2022 08:00:00 GMT</pubDate><ev:startdate>2022-11-{day:02}T18:00:00Z</ev:startdate></item>"
+        )
+    };
+    let of = |days: &[usize]| feed(&days.iter().map(|day| meeting(*day)).collect::<String>());
+    assert_eq!(stored_and_announced(&[of(&[3, 10]), of(&[3, 10, 17]), of(&[10, 17])]), (3, 3));
+}
+
+#[test]
+fn a_post_that_is_only_a_text_stays_one_after_an_edit_of_its_wording() {
+    let feed = |texts: &[&str]| {
+        let items: String = texts
+            .iter()
+            .map(|text| format!("<item><pubDate>14 Oct 2022 08:00:00 GMT</pubDate><description>{text}</description></item>"))
+            .collect();
+        format!("<rss version=\"2.0\"><channel><title>T</title>{items}</channel></rss>")
+    };
+    let (first, edited) = (
+        "Main strete is closed today for works on the old pipes of the town.",
+        "Main street is closed today for works on the old pipes of the town.",
+    );
+    let other = "The library opens its doors on Sunday, for all who read.";
+    let polls = [feed(&[first, other]), feed(&[edited, other]), feed(&[edited, other])];
+    assert_eq!(stored_and_announced(&polls), (2, 2));
+    assert_eq!(stored_and_announced(&[feed(&[first]), feed(&[first, other])]), (2, 2));
+}
+
 #[test]
 fn a_replay_of_old_entries_is_kept_and_not_announced() {
     let dated = |n: usize| {

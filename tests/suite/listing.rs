@@ -79,6 +79,28 @@ fn serving(page: String) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
 }
 
 #[test]
+fn what_a_page_tells_itself_is_told_once_and_the_page_is_asked_for_once() {
+    let page = |numbers: std::ops::RangeInclusive<usize>| {
+        let told = |n: usize| {
+            format!(
+                "<div class=note id=note-{n}><h3>The harbour gets crane number {n}</h3><p class=date>{n} October 2022</p><p>All that there is to be told of it.</p></div>"
+            )
+        };
+        let notes: String = numbers.rev().map(told).collect();
+        format!("<html lang=en><title>News</title><body><h1>News</h1><main>{notes}</main></body></html>")
+    };
+    let server = page_server(page(11..=13));
+    let mut app = App::new(&page_source(&server.url("/news"), "full_text = true"));
+    app.ok(&["fetch", "--all"]);
+    server.answer(serving(page(12..=14)));
+    app.later(61).ok(&["fetch", "--all"]);
+    let announced = app.entries().iter().filter(|entry| entry["announced"] == 1).count();
+    assert_eq!((app.titles().len(), announced), (4, 4), "{:?}", app.titles());
+    let asked = server.requests().iter().filter(|request| request.target == "/news").count();
+    assert_eq!(asked, 2, "once at each visit");
+}
+
+#[test]
 fn a_redesign_is_mended_told_and_announces_nothing_old() {
     for (what, select) in [("configured selectors", SELECT), ("learned ones", "")] {
         for style in ["new", "moved"] {

@@ -53,6 +53,60 @@ fn versions_and_vocabularies_in_any_mixture() {
 }
 
 #[test]
+fn noise_that_begins_like_json_hides_no_feed() {
+    for noise in ["[[\"i", "{\"error\": ", "[1, 2] "] {
+        let document = format!("{noise}<?xml version='1.0'?>{}", rss("<title>x</title>"));
+        check(noise, document.as_bytes(), None, &[("/items/0/title", json!("x"))]);
+    }
+    let odd = "[[\"i<?xml version='1.0'?><rss version='2.0'><channel><titTe</>tlitle><item>/<guid>1</guid><title>A</title></item></channel></rss>";
+    check(
+        "a broken tag too",
+        odd.as_bytes(),
+        None,
+        &[("/items/0/title", json!("A")), ("/items/0/id", json!("1"))],
+    );
+}
+
+#[test]
+fn what_xhtml_writes_as_empty_takes_no_text_with_it() {
+    for empty in
+        ["iframe src=\"https://v.example/1\"", "script src=\"https://v.example/1\"", "style", "textarea"]
+    {
+        let item = format!(
+            "<title>x</title><description><![CDATA[<p>One.</p><{empty}/><p>Two.</p>]]></description>"
+        );
+        check(empty, rss(&item).as_bytes(), None, &[("/items/0/content_text", json!("One. Two."))]);
+    }
+    let formula = "<title>x</title><description><![CDATA[<p>So <math><mi>a</mi><mo>+</mo><mi>b</mi></math> it is.</p>]]></description>";
+    check("MathML", rss(formula).as_bytes(), None, &[("/items/0/content_text", json!("So a+b it is."))]);
+}
+
+#[test]
+fn of_several_sizes_of_a_picture_the_widest_is_taken_and_not_that_of_the_author() {
+    let media = |url: &str, more: &str| {
+        format!("<media:content url=\"https://x.example/{url}\" medium=\"image\" {more}/>")
+    };
+    for (pictures, want) in [
+        (media("s.jpg", "width=\"100\"") + &media("l.jpg", "width=\"900\""), "l.jpg"),
+        (media("a.jpg", "") + &media("b.jpg", "width=\"900\""), "a.jpg"),
+        (
+            media("x.jpg", "").replace("x.example", "secure.gravatar.com/avatar") + &media("b.jpg", ""),
+            "b.jpg",
+        ),
+    ] {
+        let item = format!(
+            "<title>x</title><media:group xmlns:media=\"http://search.yahoo.com/mrss/\">{pictures}</media:group>"
+        );
+        check(
+            want,
+            rss(&item).as_bytes(),
+            None,
+            &[("/items/0/image", json!(format!("https://x.example/{want}")))],
+        );
+    }
+}
+
+#[test]
 fn characters_in_every_clothing() {
     let text = "L’État publie « son » code — 12 €";
     let document = |declared: &str| {

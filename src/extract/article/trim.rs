@@ -135,7 +135,7 @@ fn lines_of_page<'a>(lines: impl Iterator<Item = ElementRef<'a>>) -> Vec<NodeId>
 }
 
 /// "Reading time: 3 min", "5 min read", "Print".
-fn is_line_of_page(text: &str) -> bool {
+pub(in crate::extract) fn is_line_of_page(text: &str) -> bool {
     let plain = words::plain(text);
     let has_figure = |rest: &str| rest.contains(|c: char| c.is_numeric());
     let without_figure = plain.trim_start_matches(|c: char| c.is_numeric() || c.is_whitespace());

@@ -107,7 +107,8 @@ impl<'a> FeedReader<'a> {
             if !text.is_html {
                 continue;
             }
-            if let Some(meant) = furniture::escaped_twice(&text.value) {
+            let meant = furniture::escaped_twice(&text.value);
+            if let Some(meant) = meant.or_else(|| furniture::letters_escaped_twice(&text.value)) {
                 notes.push("a text was escaped once too often".into());
                 text.value = meant;
             }
@@ -158,7 +159,7 @@ impl<'a> FeedReader<'a> {
             (Core, "enclosure") => self.read_enclosure(child, entry),
             (Media, "content") => {
                 if self.cursor.attribute(child, "medium").is_some_and(|medium| medium == "image") {
-                    self.keep_thumbnail(child, "url", parts);
+                    self.keep_widest(child, parts);
                 }
                 self.read_enclosure(child, entry);
                 self.read_media(child, entry, parts);
@@ -218,6 +219,21 @@ impl<'a> FeedReader<'a> {
             let url = self.cursor.attribute(child, attribute);
             parts.thumbnail = url.map(|url| Image { url: self.cursor.resolve(&url), alt: None });
         }
+    }
+
+    /// Of several sizes of a picture, keeps the widest. A picture of the author is none of the entry.
+    fn keep_widest(&mut self, child: &Element<'a>, parts: &mut EntryParts) {
+        if self.cursor.attribute(child, "url").is_some_and(|url| url.contains("gravatar.com/avatar")) {
+            return;
+        }
+        let width = self.cursor.attribute(child, "width").and_then(|width| width.trim().parse::<u32>().ok());
+        if parts.width.zip(width).is_some_and(|(known, width)| width > known) {
+            parts.thumbnail = None;
+        }
+        if parts.thumbnail.is_none() {
+            parts.width = width;
+        }
+        self.keep_thumbnail(child, "url", parts);
     }
 
     /// Reads the children of `media:group` and `media:content` as the entry's own.
@@ -369,6 +385,8 @@ struct EntryParts {
     /// `feedburner:origLink` and similar.
     original: Option<String>,
     thumbnail: Option<Image>,
+    /// That of the thumbnail, if it is one of several sizes.
+    width: Option<u32>,
 }
 
 impl EntryParts {

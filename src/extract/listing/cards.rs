@@ -13,13 +13,20 @@ use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{
+<<<<<<< HEAD
     AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name,
 };
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
+=======
+    AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
+};
+use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
+>>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
     is_relative_only, midnight, month_of_heading, year_of_heading,
 };
+use crate::model::event::Event;
 use crate::model::feed::{Link, RawEntry, RawText};
 use crate::model::source::DateOrder;
 
@@ -99,6 +106,20 @@ pub(super) fn is_heading_link(element: ElementRef) -> bool {
         || element.descendants().filter_map(ElementRef::wrap).any(is_heading)
 }
 
+/// Whether an element is a heading, or the line that opens what is folded up under it.
+pub(super) fn is_title_of_part(element: ElementRef) -> bool {
+    is_heading(element) || element.value().name() == "summary"
+}
+
+/// An event that takes longer is none of a day.
+const EVENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(45 * 24);
+
+/// Whether an event takes a day or some, and not months.
+pub(super) fn is_of_days(event: &Event) -> bool {
+    let length = event.end.and_then(|end| Some(end.instant()?.duration_since(event.begin.instant()?)));
+    length.is_none_or(|length| length <= EVENT_MAX)
+}
+
 /// What only breaks a line is neither before nor after anything.
 fn is_break(element: ElementRef) -> bool {
     matches!(element.value().name(), "br" | "wbr")
@@ -176,7 +197,7 @@ impl<'a> Card<'a> {
             anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
         });
         let is_title = |element: &ElementRef| {
-            is_heading(*element) && !is_call(&text_of(*element)) && !is_date_only(&text_of(*element))
+            is_title_of_part(*element) && !is_call(&text_of(*element)) && !is_date_only(&text_of(*element))
         };
         around
             .filter(|heading| !is_call(&text_of(*heading)))
@@ -204,6 +225,12 @@ impl<'a> Card<'a> {
             let dates = self.dates(rules);
             dates.published().is_some() || dates.event().is_some()
         }
+    }
+
+    /// Whether all that it says of days is between which it lasts for months, as projects, courses and opening hours do.
+    pub(super) fn is_lasting(&self) -> bool {
+        let dates = self.dates(DateRules::strict(DateOrder::Dmy));
+        dates.published().is_none() && dates.event().is_some_and(|event| !is_of_days(&event))
     }
 
     /// Whether a card whose address is no other page's says enough of itself to be an entry.
@@ -338,6 +365,8 @@ impl<'a> Card<'a> {
     }
 }
 
+/// 29 February is in one of so many years.
+const LEAP_YEARS: i16 = 8;
 /// How far around a card the heading with its year is searched for.
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
@@ -367,25 +396,79 @@ fn give_years(entries: &mut [RawEntry], cards: &[&Card], now: Option<Timestamp>)
         let year = cards[*at].said_above(year_of_heading).or_else(in_address);
         entries[*at].published = year.and_then(|year| in_year(year, *month, *day));
     }
-    let dated: Vec<Timestamp> = entries.iter().filter_map(|entry| entry.published).collect();
-    let is_sorted = dated.len() >= 2 && dated.windows(2).all(|two| two[0] >= two[1]);
+    let days: Vec<Option<(i8, i8)>> = (0..entries.len())
+        .map(|at| match entries[at].published.map(day_of) {
+            Some(day) => Some((day.month(), day.day())),
+            None => open.iter().find(|(open, ..)| *open == at).map(|(_, month, day)| (*month, *day)),
+        })
+        .collect();
+    let dates: Vec<Option<Timestamp>> = entries.iter().map(|entry| entry.published).collect();
+    let fitting = years_that_fit(&dates, &days, now);
     for (at, month, day) in open {
-        let between = || {
-            let after = entries[..at].iter().rev().find_map(|entry| entry.published).or(now)?;
-            let before = entries[at + 1..].iter().find_map(|entry| entry.published)?;
-            let year = |at: Timestamp| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).year();
-            let mut fitting = (year(before)..=year(after))
-                .filter_map(|year| in_year(year, month, day))
-                .filter(|date| *date >= before && *date <= after);
-            let only = fitting.next().filter(|_| is_sorted)?;
-            fitting.next().is_none().then_some(only)
-        };
-        let found = entries[at].published.or_else(between);
+        let found = entries[at].published.or_else(|| fitting[at].and_then(|year| in_year(year, month, day)));
         if found.is_some() {
             entries[at].notes.push("the year of its date comes from what stands around it".into());
         }
         entries[at].published = found;
     }
+}
+
+/// The years of days without one in a list that is sorted, the newest first: those that keep it sorted, if no others do. Where only
+/// what stands above has its year, each day is the last one before the one above it.
+fn years_that_fit(
+    dates: &[Option<Timestamp>],
+    days: &[Option<(i8, i8)>],
+    now: Option<Timestamp>,
+) -> Vec<Option<i16>> {
+    let mut years = vec![None; days.len()];
+    let known: Vec<Timestamp> = dates.iter().flatten().copied().collect();
+    // Where at most one date has a year, the days have to show that the list is sorted: they rise once at most, at new year.
+    let falls = || {
+        let all: Vec<(i8, i8)> = days.iter().flatten().copied().collect();
+        all.len() == days.len() && all.len() > 2 && all.windows(2).filter(|two| two[0] < two[1]).count() <= 1
+    };
+    let is_sorted = match known.len() {
+        0 => false,
+        1 => falls(),
+        _ => known.windows(2).all(|two| two[0] >= two[1]),
+    };
+    if !is_sorted {
+        return years;
+    }
+    let last = dates.iter().rposition(Option::is_some).unwrap_or_default();
+    let mut latest = now.map(day_of);
+    for at in 0..days.len() {
+        latest = match dates[at] {
+            Some(date) => Some(day_of(date)),
+            None if at > last && !(falls() && dates[..=last].iter().all(Option::is_some)) => None,
+            None => latest.zip(days[at]).and_then(|(latest, day)| last_day(latest, day)).or(latest),
+        };
+        years[at] = latest.filter(|_| dates[at].is_none() && days[at].is_some()).map(Date::year);
+    }
+    // From below, each day is the first one after the one below it: where this gives another year, both are possible.
+    let mut earliest: Option<Date> = None;
+    for at in (0..=last).rev() {
+        earliest = match dates[at] {
+            Some(date) => Some(day_of(date)),
+            None => earliest.zip(days[at]).and_then(|(earliest, day)| first_day(earliest, day)).or(earliest),
+        };
+        if dates[at].is_none() && years[at] != earliest.map(Date::year) {
+            years[at] = None;
+        }
+    }
+    years
+}
+
+/// The last time at which a day of the year was, up to a date.
+fn last_day(latest: Date, (month, day): (i8, i8)) -> Option<Date> {
+    let in_year = |year: i16| Date::new(year, month, day).ok().filter(|date| *date <= latest);
+    (latest.year() - LEAP_YEARS..=latest.year()).rev().find_map(in_year)
+}
+
+/// The first time at which a day of the year is, from a date on.
+fn first_day(earliest: Date, (month, day): (i8, i8)) -> Option<Date> {
+    let in_year = |year: i16| Date::new(year, month, day).ok().filter(|date| *date >= earliest);
+    (earliest.year()..=earliest.year() + LEAP_YEARS).find_map(in_year)
 }
 
 /// Completes days of which only the heading of their group gives month and year: "Décembre 2025" above "18/12", "jeudi 18" or, if
@@ -455,13 +538,16 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
     }
 }
 
-/// Whether any day of a calendar is still to come. What calls itself one and has only what is past is a list of what was told.
-fn has_days_to_come(cards: &[Card], rules: DateRules) -> bool {
+/// Whether the days of what calls itself a calendar are those of events: any is still to come, or is given with a time of day. What
+/// has only days that are past is a list of what was told.
+fn has_days_of_events(cards: &[Card], rules: DateRules) -> bool {
     let Some(now) = rules.now else { return true };
-    cards.iter().any(|card| {
+    let is_to_come = |card: &Card| {
         let event = VisibleDates::of(card.parts(), rules, true).event();
         event.is_some_and(|event| !event.is_over(now))
-    })
+    };
+    let has_hours = |card: &Card| card.elements().any(says_hours);
+    cards.iter().any(|card| is_to_come(card) || has_hours(card))
 }
 
 /// On a flat page, the date of a link may be the bare text in front of it, or else behind it: the side on which all have one.
@@ -492,7 +578,7 @@ pub(super) fn is_byline(text: &str) -> bool {
 pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
-    let is_agenda = page.is_agenda(rules.now) && has_days_to_come(cards, rules);
+    let is_agenda = page.is_agenda(rules.now) && has_days_of_events(cards, rules);
     // With each entry, whether its date is one that its title names.
     let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.

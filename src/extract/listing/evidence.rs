@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
+use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
-use super::cards::{Card, is_heading_link};
+use super::cards::{Card, is_heading_link, is_of_days};
 use super::headings::{self, Heading, RecordContext};
 use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
@@ -14,7 +15,6 @@ use super::unread;
 use crate::extract::page::{Page, is_longer, selector, text_of};
 use crate::extract::words;
 use crate::model::address::canonical_key;
-use crate::model::event::Event;
 use crate::model::feed::RawEntry;
 
 /// With fewer records, each must say all of itself.
@@ -40,9 +40,6 @@ const NEWEST_SHARE: usize = 6;
 /// A single known address may stand anywhere.
 const KNOWN_MIN: usize = 2;
 
-/// An event that takes longer is none of a day.
-const EVENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(45 * 24);
-
 /// Why records are no listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListingDoubt {
@@ -52,6 +49,8 @@ pub(super) enum ListingDoubt {
     Undated,
     /// The page is an article, and names others.
     BesideArticle,
+    /// Holidays, opening hours, quotations, comments: what has days and is no news.
+    NoNews,
 }
 
 impl ListingDoubt {
@@ -61,6 +60,7 @@ impl ListingDoubt {
             ListingDoubt::Gone => "what a site suggests in place of a page that it does not have",
             ListingDoubt::Few => "too few, or a menu",
             ListingDoubt::BesideArticle => "what an article has beside it",
+            ListingDoubt::NoNews => "dated, and called something else than news",
             ListingDoubt::Undated => "undated, and nothing on the page calls them news",
         }
     }
@@ -73,12 +73,16 @@ pub(super) fn doubt(
     cards: &[Card],
     entries: &[RawEntry],
     is_aside: bool,
+    is_agenda: bool,
 ) -> Option<ListingDoubt> {
     if is_gone(page) {
         return Some(ListingDoubt::Gone);
     }
     if is_article_page(page, cards) {
         return Some(ListingDoubt::BesideArticle);
+    }
+    if is_called_otherwise(page, cards) {
+        return Some(ListingDoubt::NoNews);
     }
     if entries.len() < RECORDS_MIN || is_aside {
         let is_full = |card: &Card| {
@@ -93,7 +97,7 @@ pub(super) fn doubt(
     if !says_enough {
         return Some(ListingDoubt::Few);
     }
-    if is_dated(cards, entries, is_rich) {
+    if is_dated(cards, entries, is_rich) || is_agenda && most(cards, |card| card.has_date()) {
         return None;
     }
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
@@ -105,30 +109,88 @@ const ARTICLE_CHARS_MIN: usize = 300;
 const ARTICLE_PARAGRAPHS_MIN: usize = 2;
 const ARTICLE_TITLE_WORDS_MIN: usize = 3;
 
-/// Whether a page is an article, by its title and by one with a long text that is no record: what else it links to is beside it.
+/// Whether a page is an article, by its title and by a long text that is no record: what else it links to is beside it. The text is
+/// in an `article`, or else the page is in one directory with what it links to.
 fn is_article_page(page: &Page, cards: &[Card]) -> bool {
     let first =
         |css: &str| page.html().select(&selector(css)).next().map(|found| words::plain(&text_of(found)));
     let (title, heading) = (first("title").unwrap_or_default(), first("h1").unwrap_or_default());
+    let last =
+        page.base().and_then(Url::path_segments).and_then(|mut parts| parts.rfind(|part| !part.is_empty()));
     if words::count(&heading) < ARTICLE_TITLE_WORDS_MIN
         || !title.starts_with(&heading)
-        || is_page_of_news(page)
+        || is_titled_news(page)
+        || last.is_some_and(names_news)
     {
         return false;
     }
-    let has_record = |article: ElementRef| {
-        cards.iter().any(|card| {
-            card.record.id() == article.id()
-                || card.record.ancestors().any(|around| around.id() == article.id())
-        })
-    };
-    let paragraphs = selector("p");
-    let is_long = |article: ElementRef| {
-        let texts = article.select(&paragraphs).map(text_of).map(|text| text.chars().count());
+    let records: HashSet<NodeId> = cards.iter().map(|card| card.record.id()).collect();
+    let around: HashSet<NodeId> =
+        cards.iter().flat_map(|card| card.record.ancestors()).map(|around| around.id()).collect();
+    let has_record = |text: ElementRef| records.contains(&text.id()) || around.contains(&text.id());
+    let is_in_record = |text: ElementRef| text.ancestors().any(|around| records.contains(&around.id()));
+    let is_long = |paragraphs: &mut dyn Iterator<Item = ElementRef>| {
+        let texts = paragraphs.map(text_of).map(|text| text.chars().count());
         let texts: Vec<usize> = texts.filter(|chars| *chars > 0).collect();
         texts.len() >= ARTICLE_PARAGRAPHS_MIN && texts.iter().sum::<usize>() >= ARTICLE_CHARS_MIN
     };
-    page.html().select(&selector("article")).any(|article| !has_record(article) && is_long(article))
+    let (paragraphs, articles) = (selector("p"), selector("article"));
+    page.html()
+        .select(&articles)
+        .any(|article| !has_record(article) && is_long(&mut article.select(&paragraphs)))
+        || is_beside_page(page, cards)
+            && page.html().select(&selector("div, section, main, td")).any(|text| {
+                let own = text.children().filter_map(ElementRef::wrap);
+                is_long(&mut own.filter(|child| child.value().name() == "p")) && !is_in_record(text)
+            })
+}
+
+/// Whether records are in the directory of the page itself, below the front page, as one article is beside the other.
+fn is_beside_page(page: &Page, cards: &[Card]) -> bool {
+    let directory =
+        |url: &Url| url.path().trim_end_matches('/').rsplit_once('/').map(|(above, _)| above.to_owned());
+    let own = page.base().and_then(directory).filter(|own| !own.is_empty());
+    let is_beside =
+        |card: &Card| own.is_some() && Url::parse(&card.href).ok().as_ref().and_then(directory) == own;
+    most(cards, is_beside) && page.base().is_some_and(|base| base.query().is_none())
+}
+
+/// Whether the page or its markup calls records something that has days and is no news, and nothing calls them news.
+fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
+    let comments = selector(".comment, .comments, .comment-list, .commentlist, #comments");
+    let is_comment = |card: &Card| {
+        let around = card.record.ancestors().filter_map(ElementRef::wrap).take(COMMENT_ANCESTORS_MAX);
+        std::iter::once(card.record).chain(around).any(|around| comments.matches(&around))
+    };
+    if !cards.is_empty() && cards.iter().all(is_comment) {
+        return true;
+    }
+    if is_page_of_news(page) {
+        return false;
+    }
+    let is_timetable = |css: &str| {
+        let title = page.html().select(&selector(css)).next().map(text_of).unwrap_or_default();
+        words::has_one("timetable", own_part(&title))
+    };
+    let are_quotes = || {
+        let quotes = selector("blockquote, [class*=testimonial], [class*=temoignage], [class*=testimonio]");
+        let texts = selector("p, q");
+        let is_quote = |card: &Card| {
+            let around = card.record.ancestors().filter_map(ElementRef::wrap).take(QUOTE_ANCESTORS_MAX);
+            card.record.select(&quotes).next().is_some()
+                || card.record.select(&texts).any(|text| text_of(text).starts_with(['«', '“', '„', '"']))
+                || std::iter::once(card.record).chain(around).any(|around| quotes.matches(&around))
+        };
+        !cards.is_empty() && cards.iter().all(is_quote)
+    };
+    is_timetable("title") || is_timetable("h1") || are_quotes()
+}
+
+/// The first part of the title of a page, before the name of the site.
+fn own_part(title: &str) -> &str {
+    let joints = [" - ", " – ", " — ", " | ", " · ", " « ", " : "];
+    let parts = joints.iter().filter_map(|joint| title.split_once(joint)).map(|(own, _)| own);
+    parts.min_by_key(|own| own.len()).unwrap_or(title)
 }
 
 /// Whether a record is in a dialog, as notices of cookies are.
@@ -140,6 +202,10 @@ fn is_in_dialog(card: &Card) -> bool {
     })
 }
 
+/// Number of elements around a record that may be the comments on an article.
+const COMMENT_ANCESTORS_MAX: usize = 4;
+/// Number of elements around a record that may be a quotation.
+const QUOTE_ANCESTORS_MAX: usize = 2;
 /// With so many dated entries, and half of all dated, those without a date are looked at again.
 const DATED_MIN: usize = 3;
 /// Words of a title that is a label in a menu.
@@ -263,18 +329,14 @@ pub(super) fn are_known(entries: &[RawEntry], known: &HashSet<String>) -> bool {
 /// services say too.
 fn is_dated(cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
     // What goes on for months is a project, a course or an exhibition.
-    let is_short = |event: &Event| {
-        let days = event.end.and_then(|end| Some(end.instant()?.duration_since(event.begin.instant()?)));
-        days.is_none_or(|days| days <= EVENT_MAX)
-    };
     let is_dated =
-        |entry: &&RawEntry| entry.published.is_some() || entry.event.as_ref().is_some_and(is_short);
+        |entry: &&RawEntry| entry.published.is_some() || entry.event.as_ref().is_some_and(is_of_days);
     let dated = entries.iter().filter(is_dated).count();
     // Where each record says more than a title, it may be the newest only that have their date.
     let is_newest_dated = || is_rich && entries.first().is_some_and(|first| is_dated(&first));
     dated * DATED_SHARE >= entries.len()
         || dated * NEWEST_SHARE >= entries.len() && is_newest_dated()
-        || most(cards, |card| card.has_date())
+        || most(cards, |card| card.has_date() && !card.is_lasting())
         || unread::are_dated(cards)
 }
 
@@ -318,21 +380,18 @@ fn is_article_of_page(card: &Card) -> bool {
     !links().any(is_heading_link) && (is_page || links().all(is_in_prose))
 }
 
-/// Whether the page calls itself news: in the first part of its title, in its heading, in its address. The rest of a title is the
-/// name of the site.
+/// Whether the page calls itself news: in its title, its heading, its address.
 pub(super) fn is_page_of_news(page: &Page) -> bool {
-    let first = |css: &str| page.html().select(&selector(css)).next().map(text_of);
-    let title = first("title").unwrap_or_default();
-    let title = [" - ", " – ", " — ", " | ", " · ", " « ", " : "]
-        .iter()
-        .filter_map(|joint| title.split_once(joint))
-        .map(|(own, _)| own)
-        .min_by_key(|own| own.len())
-        .unwrap_or(&title);
     let address = page.base().and_then(Url::path_segments).into_iter().flatten();
-    words::has_one("news", title)
+    is_titled_news(page) || address.into_iter().any(names_news)
+}
+
+/// Whether the page calls itself news in the first part of its title or in its heading. The rest of a title is the name of the
+/// site.
+fn is_titled_news(page: &Page) -> bool {
+    let first = |css: &str| page.html().select(&selector(css)).next().map(text_of);
+    words::has_one("news", own_part(&first("title").unwrap_or_default()))
         || first("h1").is_some_and(|heading| words::has_one("news", &heading))
-        || address.into_iter().any(names_news)
 }
 
 /// Whether any record is in the main part of the page, if there is one.

@@ -46,13 +46,28 @@ impl Page {
         let by_click = clicked.as_ref().and_then(|clicked| self.first_listing(clicked, rules, known));
         let is_enough = |read: &ListingResult| read.cards.iter().all(|card| card.says_enough(self.base()));
         let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
-            feed.problems.push(self.nothing_found(&listings, rules));
-            return PageReading { feed, way: None, select: None };
+            feed.entries = self.told_entries(rules, known);
+            if feed.entries.is_empty() {
+                feed.problems.push(self.nothing_found(&listings, rules));
+                return PageReading { feed, way: None, select: None };
+            }
+            return PageReading { feed, way: Some(ExtractionMethod::Records), select: None };
         };
         let select = selectors::learn_selectors(self, &read.cards, &read.entries, rules);
         feed.notes = other_link_groups(clicked.as_ref().unwrap_or(&listings), at, &read.entries);
         feed.entries = read.entries;
         PageReading { feed, way: Some(ExtractionMethod::Records), select }
+    }
+
+    /// The entries of which the page itself tells everything, under headings that lead nowhere: only what has a title and a date,
+    /// where something calls it news or events.
+    fn told_entries(&self, rules: DateRules, known: &HashSet<String>) -> Vec<RawEntry> {
+        let parts = groups::listings(self, LinkScope::Headings);
+        let Some((_, read)) = self.first_listing(&parts, rules, known) else { return Vec::new() };
+        let is_dated = |entry: &RawEntry| entry.published.is_some() || entry.event.is_some();
+        let is_called = || evidence::are_news(self, &read.cards, &read.entries) || self.is_agenda(rules.now);
+        let is_told = read.entries.len() > 1 && read.entries.iter().all(is_dated) && is_called();
+        if is_told { read.entries } else { Vec::new() }
     }
 
     /// The listing that looks most like news of those that are a listing, and its place among them. Only the first may be short
@@ -86,8 +101,9 @@ impl Page {
         let mut entries = cards::entries(self, &cards, rules);
         evidence::without_strays(&mut entries);
         let is_known = evidence::are_known(&entries, known);
-        let doubt = evidence::doubt(self, &cards, &entries, listing.is_set_aside())
-            .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        let doubt =
+            evidence::doubt(self, &cards, &entries, listing.is_set_aside(), self.is_agenda(rules.now))
+                .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
         ListingResult { cards, entries, doubt }
     }
 
@@ -229,6 +245,153 @@ mod tests {
         ] {
             assert_eq!(count(&news), 4, "{news}");
         }
+    }
+
+    #[test]
+    fn what_a_page_tells_itself_under_headings_is_read_where_it_is_dated_and_called_news() {
+        let url = url::Url::parse("https://x.org/town/").unwrap();
+        let read = |body: &str| {
+            let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+            let entries = Page::parse(body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+            let part = |entry: &RawEntry| {
+                let url = entry.url().unwrap().to_owned();
+                let day = entry.published.map(|date| date.strftime("%m-%d").to_string());
+                (entry.title.clone().unwrap().value, day.unwrap_or_default(), url)
+            };
+            entries.iter().map(part).collect::<Vec<_>>()
+        };
+        let of = |record: &str| {
+            let records: String = (1..=3)
+                .map(|n| {
+                    record.replace("NAME", ["ferry", "school", "mill"][n - 1]).replace('N', &n.to_string())
+                })
+                .collect();
+            records
+        };
+        for (record, address) in [
+            (
+                "<div class=c><h3>The NAME opens again</h3><p class=date>N October 2022</p><p>All of it.</p></div>",
+                "",
+            ),
+            (
+                "<div class=c id=the-NAME><h2>The NAME opens again</h2><p>N October 2022</p><p>All of it.</p></div>",
+                "#the-ferry",
+            ),
+            (
+                "<div class=c id=item-N><h2>The NAME opens again</h2><p>N October 2022</p><p>All of it.</p></div>",
+                "",
+            ),
+            (
+                "<details><summary>The NAME opens again <small>N October 2022</small></summary><p>All of it.</p></details>",
+                "",
+            ),
+        ] {
+            let found = read(&format!("<h1>News</h1><main>{}</main>", of(record)));
+            assert_eq!(found.len(), 3, "{record}");
+            let want = (
+                "The ferry opens again".to_owned(),
+                "10-01".to_owned(),
+                format!("https://x.org/town/{address}"),
+            );
+            assert_eq!(found[0], want, "{record}");
+            assert!(read(&format!("<h1>Our history</h1><main>{}</main>", of(record))).is_empty(), "{record}");
+        }
+        let linked = of("<li><a href=#the-NAME>The NAME opens again</a></li>")
+            + &of("<div class=c id=the-NAME><h2>The NAME opens again</h2><p>N October 2022</p></div>");
+        assert_eq!(read(&format!("<h1>News</h1>{linked}"))[2].2, "https://x.org/town/#the-mill");
+        let undated = of("<div class=c><h3>The NAME opens again</h3><p>All of it.</p></div>");
+        assert!(read(&format!("<h1>News</h1>{undated}")).is_empty());
+    }
+
+    #[test]
+    fn a_year_that_one_entry_of_a_sorted_list_has_dates_the_others() {
+        let read = |days: &[&str]| {
+            let item = |(at, day): (usize, &&str)| {
+                format!(
+                    "<li><a href=/n{at}>The council opens library number {at}</a> <span class=date>{day}</span></li>"
+                )
+            };
+            let body: String = days.iter().enumerate().map(item).collect();
+            titles_and_days(&format!("<h1>News</h1><ul>{body}</ul>"))
+                .into_iter()
+                .map(|(_, day)| day)
+                .collect::<Vec<_>>()
+        };
+        let none = |days: &[&str]| read(days).iter().filter(|day| day.is_empty()).count();
+        assert_eq!(
+            read(&["14 October", "3 October", "12 September", "18 August 2022"]),
+            ["2022-10-14", "2022-10-03", "2022-09-12", "2022-08-18"]
+        );
+        assert_eq!(
+            read(&["12 January", "18 December", "3 November", "25 October 2021"]),
+            ["2022-01-12", "2021-12-18", "2021-11-03", "2021-10-25"]
+        );
+        assert_eq!(
+            read(&["14 January 2022", "3 January", "12 December", "18 November"]),
+            ["2022-01-14", "2022-01-03", "2021-12-12", "2021-11-18"]
+        );
+        assert_eq!(none(&["3 September", "2 March", "15 February 2021"]), 2, "of this year or of the last");
+        assert_eq!(none(&["3 March", "12 September", "2 May", "18 August 2022"]), 3, "not sorted");
+        assert_eq!(none(&["14 October", "3 October", "12 September"]), 3, "no year");
+    }
+
+    #[test]
+    fn what_lasts_for_months_and_what_stands_below_an_article_is_no_listing() {
+        let count = |address: &str, body: &str| {
+            let url = url::Url::parse(address).unwrap();
+            let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+            Page::parse(body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries.len()
+        };
+        let cards = |text: &str| {
+            let card = |n: u8| {
+                format!(
+                    "<div class=card><h3><a href=/garden/{n}>A garden for all of us, {n}</a></h3><p>{text}</p></div>"
+                )
+            };
+            format!("<h1>What we do</h1>{}", (1..=4).map(card).collect::<String>())
+        };
+        for text in [
+            "Laufzeit: 01.02.2021 – 31.12.2023",
+            "01/02/2021 – 31/12/2023",
+            "Du 01/09/2022 au 30/06/2023",
+            "Baubeginn: 01.03.2022",
+            "Début des travaux : 3 mars 2022",
+            "Inicio de obra: 3/3/2022",
+        ] {
+            assert_eq!(count("https://x.org/town/", &cards(text)), 0, "{text}");
+        }
+        let agenda = cards("Du 01/09/2022 au 30/06/2023").replace("What we do", "Agenda");
+        assert_eq!(count("https://x.org/town/", &agenda), 4, "an exhibition is an event");
+        let holidays = agenda.replace("Agenda", "School holidays").replace("30/06/2023", "12/09/2022");
+        assert_eq!(count("https://x.org/town/", &holidays), 0);
+        assert_eq!(count("https://x.org/town/", &holidays.replace("School holidays", "Works")), 4);
+        let card = |n: u8| {
+            format!(
+                "<li class=NAME><blockquote>They are good, {n}.</blockquote><h4><a href=/w/{n}>Ana Ford the {n}th</a></h4><time>{n} October 2022</time></li>"
+            )
+        };
+        let quotes: String = (1..=4).map(card).collect();
+        assert_eq!(count("https://x.org/town/", &quotes), 0);
+        let comments = format!("<ol class=comments>{}</ol>", quotes.replace("blockquote", "p"));
+        assert_eq!(count("https://x.org/news/one", &comments), 0);
+        let article = format!(
+            "<title>The town has a new bridge | Town</title><h1>The town has a new bridge</h1><article><p>4 October 2022</p>{}</article>",
+            "<p>The bridge was opened by the mayor, who thanked all who had built it for two years.</p>"
+                .repeat(5)
+        );
+        let teaser = |n: u8| {
+            format!(
+                "<article class=teaser><h3><a href=/news/{n}>A piece of news, number {n}</a></h3><time>{n} October 2022</time></article>"
+            )
+        };
+        let teasers: String = (1..=4).map(teaser).collect();
+        let below = format!("<section><h2>More news</h2>{teasers}</section>");
+        let address = "https://x.org/news/the-bridge";
+        assert_eq!(count(address, &format!("{article}{below}")), 0);
+        let unnamed = article.replace("article>", "div>");
+        assert_eq!(count(address, &format!("{unnamed}{below}")), 0);
+        assert_eq!(count("https://x.org/the-bridge/news", &format!("{unnamed}{below}")), 4);
+        assert_eq!(count(address, &format!("<h1>News</h1>{teasers}")), 4);
     }
 
     #[test]

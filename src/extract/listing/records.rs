@@ -6,12 +6,13 @@ use std::collections::{HashMap, HashSet};
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
-use super::links::{Anchor, is_call, is_file_label, is_file_path};
+use super::links::{Anchor, is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::dates::DATE_CHARS_MAX;
 use crate::extract::page::{text_of, text_within};
 use crate::extract::prose_date::{DateContext, DateRules, StatedDates, is_date_only};
 use crate::extract::words;
+use crate::model::address::is_file_path;
 use crate::model::source::DateOrder;
 
 /// Number of elements around a link among which its record is looked for.

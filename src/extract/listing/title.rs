@@ -4,7 +4,11 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
+<<<<<<< HEAD
 use super::cards::{Card, elements_of, is_byline};
+=======
+use super::cards::{Card, is_byline, is_title_of_part};
+>>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
@@ -63,7 +67,11 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
+<<<<<<< HEAD
         let headings = elements_of(card.record).filter(|element| is_heading(*element));
+=======
+        let headings = elements_of(card).filter(|element| is_title_of_part(*element));
+>>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
         headings.map(title_text).find(|text| is_short(text))
     };
     let named = || {
@@ -120,7 +128,7 @@ fn is_short_title(text: &str) -> bool {
 }
 
 /// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
-fn is_named_title(element: ElementRef) -> bool {
+pub(super) fn is_named_title(element: ElementRef) -> bool {
     const OTHERS: [&str; 15] = [
         "sub",
         "sous",

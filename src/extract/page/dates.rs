@@ -9,7 +9,9 @@ use super::agenda::is_event_name;
 use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
-use crate::extract::prose_date::{DateContext, DateRules, StatedDates, line_from_today, midnight};
+use crate::extract::prose_date::{
+    DateContext, DateRules, StatedDates, line_from_today, midnight, names_hours,
+};
 use crate::model::event::{Event, EventTime};
 
 /// Maximum length of a text that is mostly a date, in characters.
@@ -139,7 +141,16 @@ impl<'a> VisibleDates<'a> {
     }
 
     fn note(&mut self, rank: Rank, at: Option<Timestamp>, element: ElementRef<'a>) {
-        if let Some(at) = at.filter(|_| self.published.is_none_or(|(known, ..)| rank < known)) {
+        // Of one that is around another, the inner one has less beside the date.
+        let is_better = |at: &Timestamp| {
+            self.published.is_none_or(|(known, same, around)| {
+                rank < known
+                    || rank == known
+                        && *at == same
+                        && element.ancestors().any(|ancestor| ancestor.id() == around.id())
+            })
+        };
+        if let Some(at) = at.filter(is_better) {
             self.published = Some((rank, at, element));
         }
     }
@@ -351,6 +362,12 @@ pub(in crate::extract) fn day_event(day: Date) -> Event {
 fn event_at(element: ElementRef, at: Timestamp) -> Event {
     let begin = event_time(element).filter(|_| has_time(element)).unwrap_or(EventTime::Day(day_of(at)));
     Event { begin, end: None, place: None }
+}
+
+/// Whether a short text gives a day with a time of day, or several days.
+pub(in crate::extract) fn says_hours(element: ElementRef) -> bool {
+    let text = text_of(element);
+    text.chars().count() <= SAID_CHARS_MAX && names_hours(&text)
 }
 
 /// What stands right before an element on its line.
@@ -595,6 +612,12 @@ mod tests {
             for date in ["<span class=date>DAY/12/2022</span>", "<i>DAY November 2022</i>"] {
                 let [published, _, event] = first(&entries(address, title, "c", date));
                 assert!(published.is_none() && event.is_some(), "{title} {address} {date}");
+            }
+            for date in ["<p>Sunday DAY September 2022, 18:30</p>", "<p>DAY September 2022, 2 pm to 6 pm</p>"]
+            {
+                let found = first(&entries(address, title, "c", date));
+                let begin = found[2].as_ref().is_some_and(|begin| begin.starts_with("2022-09-11"));
+                assert!(found[0].is_none() && begin, "{title} {address} {date}: {found:?}");
             }
             let past = first(&entries(address, title, "c", "<span class=date>DAY/09/2022</span>"));
             assert_eq!(past, published("2022-09-11"), "what has nothing to come is a list of what was told");

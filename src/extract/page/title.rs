@@ -75,10 +75,17 @@ fn push_words(element: ElementRef, words: &mut String) {
     }
 }
 
+/// Whether an element is the sign beside a heading by which readers get its address: "¶".
+fn is_sign_of_link(part: ElementRef) -> bool {
+    part.attr("href").is_some_and(|href| href.starts_with('#'))
+        && !text_of(part).contains(char::is_alphanumeric)
+}
+
 /// Whether an element inside a title does not belong to its text.
 fn is_beside(part: ElementRef) -> bool {
     matches!(part.value().name(), "script" | "style" | "noscript" | "template" | "time")
         || part.attr("hidden").is_some()
+        || is_sign_of_link(part)
         || is_of_icon(part)
         || part.value().classes().any(|class| {
             let class = class.to_ascii_lowercase().replace('_', "-");

@@ -331,6 +331,7 @@ mod tests {
                 url: None,
                 date: None,
                 event: None,
+                files: Vec::new(),
             };
             ((*key).to_owned(), known)
         });

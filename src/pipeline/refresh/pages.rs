@@ -307,6 +307,7 @@ impl Refresher {
                 .raw
                 .url()
                 .and_then(|url| Url::parse(url).ok())
+                .filter(|url| !is_part_of(url, &found.base))
                 .filter(|_| !listed.is_same && (is_wanted || listed.raw.title.is_none()));
             if let Some(url) = url {
                 if left == 0 {
@@ -371,6 +372,13 @@ impl Refresher {
     }
 }
 
+/// Whether an address is that of a part of a page, which has no page of its own; not of a route that a script leads to.
+fn is_part_of(url: &Url, page: &Url) -> bool {
+    let is_route = url.fragment().is_some_and(|fragment| fragment.starts_with(['/', '!']));
+    let whole = |url: &Url| url.as_str().split('#').next().map(str::to_owned);
+    !is_route && whole(url) == whole(page)
+}
+
 /// A shorter article, in characters, is a paywall or a wrong guess.
 const ARTICLE_CHARS_MIN: usize = 200;
 
@@ -421,4 +429,23 @@ fn add_item_page(raw: &mut RawEntry, item: ItemPage, date_from: DateFrom) {
     raw.links.extend(item.canonical.map(|href| link(href, "canonical", None)));
     raw.links
         .extend(item.alternates.into_iter().map(|(language, href)| link(href, "alternate", Some(language))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_page_has_no_page_of_its_own_and_a_route_has() {
+        let page = Url::parse("https://x.org/news?lang=en").unwrap();
+        for (address, is_part) in [
+            ("https://x.org/news?lang=en#bridge", true),
+            ("https://x.org/news?lang=en", true),
+            ("https://x.org/news?lang=en#/news/1", false),
+            ("https://x.org/news?id=1", false),
+            ("https://x.org/news/1", false),
+        ] {
+            assert_eq!(is_part_of(&Url::parse(address).unwrap(), &page), is_part, "{address}");
+        }
+    }
 }

@@ -9,19 +9,19 @@ use url::Url;
 use super::visits::{self, RecognisedEntry};
 use crate::classify::Classifier;
 use crate::dedupe::grams::Opening;
-use crate::dedupe::keys::{self, EntryNames, further_identities};
+use crate::dedupe::keys::{self, EntryNames, FurtherIdentities, further_identities};
 use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
 use crate::extract::boilerplate;
-use crate::model::address::canonical_key;
+use crate::model::address::{canonical_key, is_file_path};
 use crate::model::entry::{Entry, Identity, StoredSummary};
-use crate::model::feed::{RawEntry, RawText};
+use crate::model::feed::{Enclosure, RawEntry, RawText};
 use crate::model::filter::RuleOutcome;
 use crate::model::key::Key;
 use crate::model::sketch::Sketch;
 use crate::model::source::Source;
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
-use crate::normalize::html::text_of_safe_html;
+use crate::normalize::html::{safe_html, text_of_safe_html};
 use crate::normalize::language::LanguageDetector;
 use crate::support::text::fold;
 
@@ -57,11 +57,27 @@ pub struct CleanedEntry {
 /// Maximum length of the text that is compared, in bytes.
 const OUTLINE_BYTES_MAX: usize = 2_000;
 
+/// Maximum number of files of an entry that are compared.
+const FILES_MAX: usize = 16;
+
+/// Adds to what is known of entries the files that they came with.
+pub fn add_files(known: &mut HashMap<String, StoredSummary>, attached: Vec<(String, Vec<String>, String)>) {
+    for (key, enclosed, markup) in attached {
+        if let Some(stored) = known.get_mut(&key) {
+            stored.files = enclosed.into_iter().chain(linked_files(&markup)).take(FILES_MAX).collect();
+        }
+    }
+}
+
+/// Of more new texts at once, none is an edit. Each is compared with those that are known.
+const EDITS_MAX: usize = 50;
+
 /// What an entry is compared by, and the further identities it may be recognised by.
 struct Outline {
-    /// Only the start of its text, with a plain-text title as in the stored entries.
+    /// Only the start of its text, with a plain-text title as in the stored entries, and with the files that it links to as
+    /// enclosures.
     raw: RawEntry,
-    further: [Option<Identity>; 4],
+    further: FurtherIdentities,
 }
 
 impl Outline {
@@ -75,6 +91,8 @@ impl Outline {
         };
         let title = raw.title.as_ref().map(plain);
         let raw = RawEntry {
+            enclosures: files_of(raw).map(|url| Enclosure { url, ..Enclosure::default() }).collect(),
+            event: raw.event.clone(),
             guid: raw.guid.clone(),
             links: raw.links.clone(),
             title: title.map(|value| RawText { value, ..RawText::default() }),
@@ -85,6 +103,18 @@ impl Outline {
         };
         Outline { further: further_identities(&raw, own), raw }
     }
+}
+
+/// The addresses of what an entry encloses and of the files that it links to.
+fn files_of(raw: &RawEntry) -> impl Iterator<Item = String> {
+    let enclosed = raw.enclosures.iter().map(|enclosure| enclosure.url.clone());
+    let texts = [&raw.summary, &raw.content].into_iter().flatten().filter(|text| text.is_html);
+    enclosed.chain(texts.flat_map(|text| linked_files(&safe_html(&text.value, None)))).take(FILES_MAX)
+}
+
+/// The files that HTML which we generated links to.
+fn linked_files(html: &str) -> Vec<String> {
+    values_after(html, " href=\"").filter(|address| is_file_path(address)).collect()
 }
 
 /// Assigns to the entries of a document the identities they are recognised by. Most have one that is unambiguous: only the
@@ -126,6 +156,52 @@ impl Recogniser {
             self.keys[at] = key;
         }
         recent.into_iter().collect()
+    }
+
+    /// The keys of entries that are stored otherwise than they are listed.
+    pub fn changed_keys(&self, known: &HashMap<String, StoredSummary>) -> Vec<String> {
+        let is_changed = |(key, fingerprint): &(&String, &String)| {
+            known.get(*key).is_some_and(|stored| stored.fingerprint != **fingerprint)
+        };
+        let keys = self.keys.iter().zip(&self.fingerprints).filter(is_changed).map(|(key, _)| key.clone());
+        keys.collect()
+    }
+
+    /// The entries that have nothing but a text, and are not stored with it, if they are few.
+    fn unknown_texts(&self, known: &HashMap<String, StoredSummary>) -> Vec<usize> {
+        let is_unknown = |at: &usize| {
+            matches!(self.own[*at], Identity::Content(_)) && !known.contains_key(&self.keys[*at])
+        };
+        let unknown: Vec<usize> = (0..self.entries.len()).filter(is_unknown).collect();
+        if unknown.len() > EDITS_MAX { Vec::new() } else { unknown }
+    }
+
+    /// Whether entries have nothing to be recognised by after an edit but what is left of their text.
+    pub fn has_unknown_texts(&self, known: &HashMap<String, StoredSummary>) -> bool {
+        !self.unknown_texts(known).is_empty()
+    }
+
+    /// Puts entries that have nothing but a text under the stored ones of which they are an edit, of the source's latest. Answers
+    /// what is known of these.
+    pub fn recognise_edits(
+        &mut self,
+        mut recent: Vec<(String, StoredSummary)>,
+        known: &HashMap<String, StoredSummary>,
+    ) -> HashMap<String, StoredSummary> {
+        let mut found = HashMap::new();
+        // What is still listed is no earlier version of anything.
+        recent.retain(|(key, _)| {
+            matches!(Identity::from_key(key), Identity::Content(_)) && !self.keys.contains(key)
+        });
+        for at in self.unknown_texts(known) {
+            let edited = recent.iter().position(|(_, stored)| keys::is_edit(&self.entries[at], stored));
+            let Some(edited) = edited else { continue };
+            let (key, stored) = recent.swap_remove(edited);
+            self.own[at] = Identity::from_key(&key);
+            self.keys[at].clone_from(&key);
+            found.insert(key, stored);
+        }
+        found
     }
 
     /// Finds out what is to be compared; answers the keys of what else it may be stored under. `known` is what is stored under the
@@ -190,7 +266,7 @@ impl Recogniser {
         if stored.is_some_and(|stored| keys::is_known(raw, stored) && is_of_day(raw, stored)) {
             return own.clone();
         }
-        let others: Vec<&[Option<Identity>; 4]> = group
+        let others: Vec<&FurtherIdentities> = group
             .iter()
             .filter(|other| **other != at)
             .filter_map(|other| Some(&self.outlines[*other].as_ref()?.further))
@@ -210,8 +286,8 @@ impl Recogniser {
 /// The first further identity that distinguishes the entry from the others and from the known one, or else its last one.
 fn distinguishing_identity(
     raw: &RawEntry,
-    further: &[Option<Identity>; 4],
-    others: &[&[Option<Identity>; 4]],
+    further: &FurtherIdentities,
+    others: &[&FurtherIdentities],
     stored: Option<&StoredSummary>,
 ) -> Option<Identity> {
     let place = |url: Option<&str>| url.and_then(canonical_key);
@@ -311,10 +387,10 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
         }
     }
     // Meetings of one name are told apart by their days, as issues of a series are by their numbers.
-    let title = entry
-        .event
-        .as_ref()
-        .map_or_else(|| entry.title.clone(), |event| format!("{} {}", entry.title, event.begin.date()));
+    let occasion =
+        entry.event.as_ref().map(|event| event.begin.date().to_string()).or_else(|| issue_of(entry));
+    let title =
+        occasion.map_or_else(|| entry.title.clone(), |occasion| format!("{} {occasion}", entry.title));
     // Who announces the same meeting, on whatever day, tells of the same day.
     let event = entry.event.as_ref().and_then(|event| event.begin.instant());
     let day = event.or(entry.date()).unwrap_or(first_seen).as_second().div_euclid(86_400);
@@ -330,12 +406,34 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
 
 /// Addresses of links and pictures in HTML that we generated.
 fn addresses(html: &str) -> impl Iterator<Item = String> + '_ {
-    let after = |name: &'static str| {
-        memchr::memmem::find_iter(html.as_bytes(), name).map(move |at| &html[at + name.len()..])
-    };
-    after(" href=\"").chain(after(" src=\"")).filter_map(|rest| {
-        canonical_key(&rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&"))
+    let values = values_after(html, " href=\"").chain(values_after(html, " src=\""));
+    values.filter_map(|address| canonical_key(&address))
+}
+
+/// The values of an attribute in HTML that we generated.
+fn values_after<'a>(html: &'a str, name: &'static str) -> impl Iterator<Item = String> + 'a {
+    memchr::memmem::find_iter(html.as_bytes(), name).filter_map(move |at| {
+        let rest = &html[at + name.len()..];
+        Some(rest[..memchr::memchr(b'"', rest.as_bytes())?].replace("&amp;", "&"))
     })
+}
+
+/// The figures in the names of the files or of the page of an entry whose own identity was not enough to tell it from others: what
+/// its source gives the issues of a series beside their title.
+fn issue_of(entry: &Entry) -> Option<String> {
+    let has_more =
+        |identity: &str, own: &str| identity.strip_prefix(own).is_some_and(|more| more.starts_with('#'));
+    let is_told_apart = match (&entry.identity, &entry.guid, &entry.url) {
+        (Identity::Guid(identity), Some(guid), _) => has_more(identity, guid.trim()),
+        (Identity::Address(identity), _, Some(url)) => {
+            canonical_key(url).is_some_and(|key| has_more(identity, &key))
+        }
+        _ => false,
+    };
+    let linked = || entry.content_html.iter().chain(&entry.summary_html).flat_map(|html| linked_files(html));
+    let files = || entry.enclosures.iter().map(|file| file.url.clone()).chain(linked()).take(FILES_MAX);
+    let addresses = is_told_apart.then(|| files().chain(entry.url.clone()).collect::<Vec<_>>())?;
+    keys::issue_of(addresses.iter().map(String::as_str))
 }
 
 #[cfg(test)]
