@@ -13,15 +13,9 @@ use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{
-<<<<<<< HEAD
-    AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name,
+    AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
 };
 use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
-=======
-    AHEAD, DATE_CHARS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
-};
-use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of};
->>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
     is_relative_only, midnight, month_of_heading, year_of_heading,

@@ -192,7 +192,7 @@ fn told_parts(page: &Page) -> Vec<Anchor<'_>> {
     };
     let is_link =
         |element: ElementRef| element.attr("href").is_some_and(|href| !href.trim().starts_with('#'));
-    let sizes = TextLengths::of(page);
+    let surroundings = Surroundings::of(page);
     let leads_on = |heading: &ElementRef| {
         heading.select(&links).any(is_link) || link_around(*heading).is_some_and(is_link)
     };
@@ -212,8 +212,8 @@ fn told_parts(page: &Page) -> Vec<Anchor<'_>> {
             key: format!("{own_key}#{at}"),
             text: text_of(element),
             href: url.to_string(),
-            signature: signature(element),
-            is_set_aside: is_set_aside(element, &sizes),
+            signature: signature(element, &surroundings),
+            is_set_aside: is_set_aside(element, &surroundings),
             is_same_site: true,
         }
     });

@@ -4,11 +4,7 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
-<<<<<<< HEAD
-use super::cards::{Card, elements_of, is_byline};
-=======
-use super::cards::{Card, is_byline, is_title_of_part};
->>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
+use super::cards::{Card, elements_of, is_byline, is_title_of_part};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
@@ -67,11 +63,7 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         anchor.ancestors().filter_map(ElementRef::wrap).take(3).find(|element| is_heading(*element))
     });
     let inside = || {
-<<<<<<< HEAD
-        let headings = elements_of(card.record).filter(|element| is_heading(*element));
-=======
-        let headings = elements_of(card).filter(|element| is_title_of_part(*element));
->>>>>>> f5a1d95c4806c6be658c8312f8c67afffaba1ccb
+        let headings = elements_of(card.record).filter(|element| is_title_of_part(*element));
         headings.map(title_text).find(|text| is_short(text))
     };
     let named = || {
