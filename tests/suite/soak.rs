@@ -68,8 +68,22 @@ fn misbehaving(told: Arc<AtomicUsize>, calm: Arc<AtomicUsize>) -> Server {
     })
 }
 
+/// A clock that runs faster than time does.
+#[derive(Clone, Copy)]
+struct FastClock {
+    begun: Timestamp,
+    since: Instant,
+}
+
+impl FastClock {
+    fn now(self) -> String {
+        const FASTER: u32 = 240;
+        (self.begun + self.since.elapsed() * FASTER).to_string()
+    }
+}
+
 /// A worker: commands one after the other, most of them killed on the way. Answers how many were.
-fn work(folder: &Path, seed: u64, skew: Option<&str>, end: Instant) -> usize {
+fn work(folder: &Path, seed: u64, skew: Option<&str>, clock: FastClock, end: Instant) -> usize {
     let (mut numbers, mut kills) = (Numbers(seed), 0);
     while Instant::now() < end {
         let arguments: &[&str] = if numbers.below(2) == 0 { &["fetch", "--all"] } else { &["run"] };
@@ -81,14 +95,14 @@ fn work(folder: &Path, seed: u64, skew: Option<&str>, end: Instant) -> usize {
             }
             None => Command::new(env!("CARGO_BIN_EXE_courant")),
         };
-        command.args(arguments).current_dir(folder).env_remove("RUST_LOG");
+        command.args(["--now", &clock.now()]).args(arguments).current_dir(folder).env_remove("RUST_LOG");
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if numbers.below(4) == 0 {
             child.wait().unwrap();
             continue;
         }
-        std::thread::sleep(Duration::from_millis(20 + numbers.below(900)));
+        std::thread::sleep(Duration::from_millis(5 + numbers.below(600)));
         kills += usize::from(child.try_wait().unwrap().is_none());
         let _ = child.kill();
         child.wait().unwrap();
@@ -96,14 +110,15 @@ fn work(folder: &Path, seed: u64, skew: Option<&str>, end: Instant) -> usize {
     kills
 }
 
-/// The folders of the workers, of which one store is shared; `count` of them.
+/// Workers, each in a folder of its own, that share a store.
 struct Soak {
-    app: App,
+    /// What stands as long as they work.
+    _held: (App, Server),
     folders: Vec<PathBuf>,
     sink: Sink,
-    server: Server,
     told: Arc<AtomicUsize>,
     calm: Arc<AtomicUsize>,
+    clock: FastClock,
 }
 
 impl Soak {
@@ -124,20 +139,28 @@ impl Soak {
             .collect();
         let config = format!(
             "version = 1\n[channel]\ntitle = \"Soak\"\nurl = \"https://news.example.org\"\nlanguage = \"en\"\n[store]\nurl = \"{url}\"\n\
-             [publish]\ndir = \"{}\"\n[mail]\nfrom = \"news@example.org\"\ntransport = \"{}\"\n[newsletter]\npostal_address = \"1 Street\"\n\
-             [fetch]\nallow = [\"127.0.0.1\"]\n{sources}",
+             [publish]\ndir = \"{}\"\n[mail]\nfrom = \"news@example.org\"\ntransport = \"{}\"\n\
+             [newsletter]\nmax_entries = 500\n[defaults]\ninterval = \"5m\"\n[fetch]\nallow = [\"127.0.0.1\"]\n{sources}",
             published.display(),
             sink.url()
         );
         let folders: Vec<PathBuf> = (0..machines).map(|n| app.path(&format!("m{n}"))).collect();
         (0..machines).for_each(|n| app.write(&format!("m{n}/feeds.toml"), &config));
-        Soak { app, folders, sink, server, told, calm }
+        Soak {
+            _held: (app, server),
+            folders,
+            sink,
+            told,
+            calm,
+            clock: FastClock { begun: Timestamp::now(), since: Instant::now() },
+        }
     }
 
-    /// Runs a command to its end, by the real clock.
+    /// Runs a command to its end.
     #[track_caller]
     fn ok(&self, arguments: &[&str]) -> String {
         let run = Command::new(env!("CARGO_BIN_EXE_courant"))
+            .args(["--now", &self.clock.now()])
             .args(arguments)
             .current_dir(&self.folders[0])
             .output()
@@ -156,12 +179,12 @@ impl Soak {
             let workers: Vec<_> = (1u64..)
                 .zip(&self.folders)
                 .map(|(n, folder)| {
-                    scope.spawn(move || work(folder, n * 7919, skew.filter(|_| n % 2 == 0), end))
+                    scope.spawn(move || work(folder, n * 7919, skew.filter(|_| n % 2 == 0), self.clock, end))
                 })
                 .collect();
             let mut numbers = Numbers(1);
             while Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(150 + seconds * 2));
+                std::thread::sleep(Duration::from_millis(600 + seconds * 15));
                 self.told.fetch_add(1, Ordering::SeqCst);
                 let whims = [Whim::Take, Whim::Take, Whim::Defer, Whim::HangUp, Whim::DropInData];
                 self.sink.whim(whims[numbers.below(5) as usize]);
@@ -185,10 +208,12 @@ impl Soak {
         loop {
             self.ok(&["fetch", "--all"]);
             self.ok(&["run"]);
-            if !self.ok(&["queue"]).contains("example.org") || begun.elapsed() > Duration::from_secs(900) {
+            let is_over =
+                begun.elapsed() > Duration::from_secs(15) && !self.ok(&["queue"]).contains("example.org");
+            if is_over || begun.elapsed() > Duration::from_secs(900) {
                 break;
             }
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(1));
         }
         let mut stored: BTreeMap<String, u64> = BTreeMap::new();
         for line in self.ok(&["entries", "--format", "jsonl"]).lines() {
@@ -200,7 +225,6 @@ impl Soak {
         assert!(wanted.iter().all(|title| stored.contains_key(title)));
         self.assert_mailed_once(&wanted);
         assert_eq!(self.ok(&["store", "check"]), "the store is whole\n");
-        drop((&self.app, &self.server));
     }
 
     /// Each reader was told each story in one message; a message of which nobody knows whether it arrived may have come again, as itself.
