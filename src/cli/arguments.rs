@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// Sets the clock for the whole command, to replay a run (2022-10-17T08:00:00Z).
     #[arg(long, global = true, value_name = "RFC3339")]
     pub(super) now: Option<Timestamp>,
+    /// Takes the clock of this machine to be so many seconds ahead: for tests of machines whose clocks differ.
+    #[arg(long, global = true, hide = true, default_value_t = 0, value_name = "SECONDS")]
+    pub(super) clock_ahead: i64,
     /// Log more; give it twice for debug output.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,

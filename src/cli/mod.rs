@@ -31,7 +31,7 @@ use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::pipeline::worker::Selection;
 use crate::store::EntryFilter;
-use crate::support::clock::Clock;
+use crate::support::clock::{Clock, set_ahead};
 use crate::support::files;
 use crate::support::templates::BUILT_IN;
 use crate::support::terminal::{self, errln, outln};
@@ -88,6 +88,7 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let signals = Signals::listen().context("cannot listen for signals")?;
+    set_ahead(arguments.clock_ahead);
     let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
     match &arguments.command {
         Command::Init { dir } => return init(dir),

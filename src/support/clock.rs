@@ -1,6 +1,8 @@
 //! The time as a value: the system's, or fixed by `--now` so that a run can be replayed.
 
-use jiff::Timestamp;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use jiff::{SignedDuration, Timestamp};
 
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -17,7 +19,7 @@ pub enum Clock {
 impl Clock {
     pub fn now(self) -> Timestamp {
         match self {
-            Clock::System => Timestamp::now(),
+            Clock::System => Timestamp::now() + SignedDuration::from_secs(AHEAD.load(Relaxed)),
             Clock::Fixed(now) => now,
         }
     }
@@ -26,6 +28,14 @@ impl Clock {
     pub fn of_leases() -> Timestamp {
         Clock::System.now()
     }
+}
+
+/// By how many seconds the system's clock is taken to be ahead of what it is.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// Sets the clock of this process ahead, as that of a machine may be: for tests of machines that share a store.
+pub fn set_ahead(seconds: i64) {
+    AHEAD.store(seconds, Relaxed);
 }
 
 /// The source of unguessable tokens.
