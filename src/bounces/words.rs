@@ -86,13 +86,20 @@ fn without_prefixes(text: &str) -> (&str, bool) {
     }
 }
 
+/// A request to leave is a few words; a subject begins within so many bytes too.
+const REQUEST_BYTES_MAX: usize = 1024;
+
 /// Whether a subject begins like that of a reply.
 pub(super) fn is_reply(subject: &str) -> bool {
-    without_prefixes(subject).1
+    let end = (0..=REQUEST_BYTES_MAX.min(subject.len())).rev().find(|end| subject.is_char_boundary(*end));
+    without_prefixes(&subject[..end.unwrap_or(0)]).1
 }
 
 /// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.
 pub(super) fn is_leave(text: &str) -> bool {
+    if text.len() > REQUEST_BYTES_MAX {
+        return false;
+    }
     let text = plain(without_prefixes(text).0);
     is_leave_phrase(&text)
         || is_leave_phrase(&without_fillers(&text, true))
@@ -147,12 +154,18 @@ pub(super) fn body_is_leave(body: &str) -> bool {
     };
     let mut written =
         body.lines().map(str::trim).filter(|line| !plain(line).is_empty() || line.starts_with('>'));
-    let Some(first) = written.next().filter(|line| !line.starts_with('>')) else { return false };
+    let is_short = |line: &&str| line.len() <= REQUEST_BYTES_MAX;
+    let Some(first) = written.next().filter(|line| !line.starts_with('>')).filter(is_short) else {
+        return false;
+    };
     let mut wishes = usize::from(is_leave(first));
     if wishes == 0 && !without_fillers(&plain(first), false).is_empty() {
         return false;
     }
     for line in written.take_while(|line| !is_end(line)).take(LINES_MAX) {
+        if !is_short(&line) {
+            return false;
+        }
         let rest = without_fillers(&plain(line), false);
         match (is_leave(line), rest.split(' ').count()) {
             (true, _) => wishes += 1,
@@ -168,6 +181,17 @@ pub(super) fn body_is_leave(body: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_long_is_no_request_to_leave() {
+        // Each takes a moment where time is in proportion to size, and hours where it is not.
+        for unit in ["<a>", " a", "a@", "re: ", "[x] ", "stop "] {
+            let long = unit.repeat(1_000_000);
+            assert!(!is_leave(&long) && !body_is_leave(&long), "{unit}");
+            let _ = is_reply(&long);
+        }
+        assert!(is_leave("Re: please unsubscribe me") && body_is_leave("Please unsubscribe me, thank you"));
+    }
 
     #[test]
     fn a_wish_to_leave_is_all_that_is_said() {

@@ -39,6 +39,14 @@ const COMMON_DOMAINS: [&str; 22] = [
     "aol.com",
 ];
 
+/// Domains under which one provider takes mail for the same mailbox.
+const DOMAINS_OF_ONE: [&[&str]; 4] = [
+    &["gmail.com", "googlemail.com"],
+    &["icloud.com", "me.com", "mac.com"],
+    &["proton.me", "protonmail.com", "protonmail.ch", "pm.me"],
+    &["yandex.ru", "ya.ru", "yandex.com", "yandex.by", "yandex.kz", "yandex.ua"],
+];
+
 /// Real domains that are a letter away from those.
 const NEIGHBOURS: [&str; 12] = [
     "mail.com",
@@ -179,16 +187,14 @@ impl Address {
         &self.0
     }
 
-    /// The mailbox that most providers deliver this address to: in lower case, without a subaddress (RFC 5233) and dots. Only for
-    /// counting: two people may share it.
+    /// The mailbox that most providers deliver this address to: in lower case, without a subaddress (RFC 5233), dots and dashes, at the
+    /// first of a provider's domains. Only for counting: two people may share it.
     pub fn mailbox(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         let user = local.split_once('+').map_or(local, |(user, _)| user);
-        let mailbox = format!("{}@{domain}", user.replace('.', "")).to_lowercase();
-        match mailbox.strip_suffix("@googlemail.com") {
-            Some(user) => format!("{user}@gmail.com"),
-            None => mailbox,
-        }
+        let provider = DOMAINS_OF_ONE.iter().find(|domains| domains.contains(&domain));
+        let domain = provider.map_or(domain, |domains| domains[0]);
+        format!("{}@{domain}", user.replace(['.', '-', '_'], "")).to_lowercase()
     }
 
     pub fn domain(&self) -> &str {
@@ -323,6 +329,7 @@ mod tests {
         ] {
             assert_eq!(mailbox(same), "anadiaz@gmail.com");
         }
+        assert_eq!(mailbox("ana_diaz@pm.me"), mailbox("ana-diaz+x@protonmail.com"));
         assert_ne!(mailbox("ana@example.org"), mailbox("anb@example.org"));
     }
 

@@ -12,7 +12,7 @@ use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::model::valid::web_address;
-use crate::support::text::{attribute_of, one_line, printable, push_escaped};
+use crate::support::text::{attribute_of, one_line, printable, push_escaped, shorten, turns_direction};
 
 /// What the source contributes to an entry.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let content_html = raw.content.as_ref().and_then(markup);
     let summary_html = raw.summary.as_ref().and_then(markup);
     let summary = summary_of(summary_html.as_deref(), content_html.as_deref());
-    let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
+    let title = title_of(raw);
     let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {
         id: entry_id(context.source, &identity),
@@ -141,6 +141,15 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         fingerprint,
     }
     .made_valid()
+}
+
+/// Maximum length of a title in characters: what is longer is a text, and each feed and page repeats it.
+const TITLE_CHARS_MAX: usize = 1_000;
+
+fn title_of(raw: &RawEntry) -> String {
+    let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
+    let title: String = title.chars().filter(|c| !turns_direction(*c)).collect();
+    shorten(&title, TITLE_CHARS_MAX)
 }
 
 /// A text as safe HTML; `None` if nothing is left of it.

@@ -103,7 +103,7 @@ impl FullText for TsVector {
 }
 
 /// A word that is longer is cut; PostgreSQL takes up to 2 kB.
-const LEXEME_BYTES_MAX: usize = 256;
+const LEXEME_CHARS_MAX: usize = 64;
 
 /// The words of a text, without accents and in lower case.
 fn lexemes(text: &str) -> impl Iterator<Item = String> {
@@ -111,7 +111,7 @@ fn lexemes(text: &str) -> impl Iterator<Item = String> {
     let words: Vec<String> = folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| word[..word.floor_char_boundary(LEXEME_BYTES_MAX)].to_owned())
+        .map(|word| word.chars().take(LEXEME_CHARS_MAX).collect())
         .collect();
     words.into_iter()
 }

@@ -46,35 +46,50 @@ pub fn finish() -> io::Result<()> {
     FAILED.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(flushed, Err)
 }
 
-/// Text for a terminal: passes on what is written, without control characters.
+/// Text for a terminal: passes on what is written, without control characters and without those that turn the direction of a line.
 pub struct PlainText<W: Write> {
     out: W,
-    /// The last byte of the piece before, if it begins a character that may be a control.
-    pending: bool,
+    /// The last bytes of the piece before, if they begin a character that may be one of these.
+    held: Vec<u8>,
 }
 
-/// The first byte of U+0080 to U+00BF, of which the first half are controls.
-const LATIN: u8 = 0xC2;
+/// What becomes of a byte after those that are held.
+enum Fate {
+    Keep,
+    Hold,
+    /// It goes with what is held.
+    Drop,
+}
+
+/// U+0080 to U+009F are controls; U+202A to U+202E and U+2066 to U+2069 turn the direction.
+fn fate(held: &[u8], byte: u8) -> Fate {
+    match (held, byte) {
+        ([], 0xC2 | 0xE2) | ([0xE2], 0x80 | 0x81) => Fate::Hold,
+        ([], b'\n' | b'\t') => Fate::Keep,
+        ([], 0..0x20 | 0x7F) => Fate::Drop,
+        ([0xC2], 0x80..=0x9F) | ([0xE2, 0x80], 0xAA..=0xAE) | ([0xE2, 0x81], 0xA6..=0xA9) => Fate::Drop,
+        _ => Fate::Keep,
+    }
+}
 
 impl<W: Write> PlainText<W> {
     fn new(out: W) -> PlainText<W> {
-        PlainText { out, pending: false }
+        PlainText { out, held: Vec::new() }
     }
 
     fn write_piece(&mut self, piece: &[u8]) -> io::Result<()> {
-        let mut kept = Vec::with_capacity(piece.len() + 1);
+        let mut kept = Vec::with_capacity(piece.len() + 2);
         for &byte in piece {
-            let is_second = std::mem::take(&mut self.pending);
-            match byte {
-                0x80..=0x9F if is_second => continue,
-                _ if is_second => kept.push(LATIN),
-                _ => {}
+            let mut next = fate(&self.held, byte);
+            // What is held begins nothing of the kind, and the byte stands for itself.
+            if matches!(next, Fate::Keep) && !self.held.is_empty() {
+                kept.append(&mut self.held);
+                next = fate(&[], byte);
             }
-            match byte {
-                LATIN => self.pending = true,
-                b'\n' | b'\t' => kept.push(byte),
-                0..0x20 | 0x7F => {}
-                _ => kept.push(byte),
+            match next {
+                Fate::Keep => kept.push(byte),
+                Fate::Hold => self.held.push(byte),
+                Fate::Drop => self.held.clear(),
             }
         }
         self.out.write_all(&kept)
@@ -119,8 +134,8 @@ mod tests {
 
     #[test]
     fn controls_are_left_out_wherever_a_piece_ends() {
-        let text = "a\u{1b}[31mb\u{7}\tc\u{9b}2Jd\u{a0}\u{bf}\u{e9}\r\u{7f}\n\u{85}€";
-        let wanted = "a[31mb\tc2Jd\u{a0}\u{bf}\u{e9}\n€";
+        let text = "a\u{1b}[31mb\u{7}\tc\u{9b}2Jd\u{a0}\u{bf}\u{e9}\r\u{7f}\n\u{85}€\u{202e}‰\u{2066}\u{2c2}\u{2069}’";
+        let wanted = "a[31mb\tc2Jd\u{a0}\u{bf}\u{e9}\n€‰\u{2c2}’";
         for at in 0..text.len() {
             let mut out = PlainText::new(Vec::new());
             out.write_all(&text.as_bytes()[..at]).unwrap();

@@ -120,7 +120,13 @@ pub fn printable(text: String) -> String {
 
 /// Removes all control characters from what another program said: a terminal would obey them.
 pub fn without_controls(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect()
+    text.chars().filter(|c| !turns_direction(*c) && (!c.is_control() || matches!(c, '\t' | '\n'))).collect()
+}
+
+/// Whether a character turns the direction of what follows it (Unicode Standard Annex 9): in a line of a page or a terminal, also of
+/// what somebody else wrote.
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Truncates at the end of a word, and appends an ellipsis.

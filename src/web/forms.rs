@@ -6,6 +6,7 @@ use super::state::AppState;
 use crate::model::subscriber::{Choice, Preferences, SubscriptionOptions};
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, capitalized, language_name, language_of, phrases};
+use crate::support::text::printable;
 
 /// The value of the checkbox for stories without a topic.
 const OTHER: &str = "_other";
@@ -15,7 +16,9 @@ pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     pub(super) fn read(body: &[u8]) -> Form {
-        Form(url::form_urlencoded::parse(body).into_owned().collect())
+        // Values are shown again, and a page may hold no control characters.
+        let pairs = url::form_urlencoded::parse(body).into_owned();
+        Form(pairs.map(|(name, value)| (name, printable(value))).collect())
     }
 
     /// The first value of a name; empty if there is none.
