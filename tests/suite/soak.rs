@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -154,16 +154,21 @@ impl Soak {
     }
 
     /// Runs a command to its end.
-    #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
-        let run = Command::new(env!("CARGO_BIN_EXE_courant"))
+    fn ran(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_courant"));
+        command
             .args(["--now", &self.clock.now()])
             .args(arguments)
             .current_dir(&self.folders[0])
             .output()
-            .unwrap();
-        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap()
+            .unwrap()
+    }
+
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        let ran = self.ran(arguments);
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
     }
 
     fn run(&self, seconds: u64, ahead: &str) {
@@ -205,8 +210,9 @@ impl Soak {
             .collect();
         let begun = Instant::now();
         loop {
-            self.ok(&["fetch", "--all"]);
-            self.ok(&["run"]);
+            // What they end with is what the killed ones left, such as mail that is held up.
+            self.ran(&["fetch", "--all"]);
+            self.ran(&["run"]);
             let is_over =
                 begun.elapsed() > Duration::from_secs(15) && !self.ok(&["queue"]).contains("example.org");
             if is_over || begun.elapsed() > Duration::from_secs(900) {
