@@ -115,23 +115,24 @@ impl Refresher {
         if !reading.feed.entries.is_empty() {
             return Ok((keep(memory, reading), fetched));
         }
-        let item = select.map(|select| select.item).unwrap_or_default();
         let has_listed = known.addresses.len() >= LISTED_MIN;
         let is_bare = mined.feed.entries.is_empty();
-        let (fetched, has_container) = match container_of(&item) {
-            Some(css) => {
-                let read = move || {
-                    let found = extract::page_has(document(&fetched), &css);
-                    (fetched, found)
-                };
-                apart(self.client.deadline(), read).await?
-            }
-            None => (fetched, false),
-        };
+        let item = select.map(|select| select.item).unwrap_or_default();
+        let (fetched, has_container) = self.has_container(fetched, &item).await?;
         check_emptiness(has_container, &item, is_bare, has_listed)?;
         let mut listing = keep(memory, reading);
         listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
         Ok((listing, fetched))
+    }
+
+    /// Whether a page still has what its entries stood in.
+    async fn has_container(&self, fetched: Fetched, item: &str) -> Result<(Fetched, bool), ReadError> {
+        let Some(css) = container_of(item) else { return Ok((fetched, false)) };
+        let read = move || {
+            let found = extract::page_has(document(&fetched), &css);
+            (fetched, found)
+        };
+        apart(self.client.deadline(), read).await
     }
 
     /// How to read the page with selectors, or, without, among the entries that are known of it.
