@@ -122,7 +122,7 @@ const PAGES: [Shape; 21] = [
 ];
 
 /// What calendars, mails and tables hold.
-const OTHERS: [Shape; 15] = [
+const OTHERS: [Shape; 18] = [
     Shape(CALENDAR, EVENTS, "BEGIN:VEVENT\n", ""),
     Shape(MAIL, "From: a@b.org\nContent-Type: text/plain", ";\n a#=b", "\n\nText\n"),
     Shape(
@@ -146,6 +146,9 @@ const OTHERS: [Shape; 15] = [
     ),
     Shape(CALENDAR, "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:", "x\n ", EVENT_END),
     Shape(MAIL, BOUNCE, "Content-Type: message/rfc822\n\n", ""),
+    Shape(MAIL, "From: a@b.org\nTo: news@example.org\nSubject: ", "<a>", "\n\nText\n"),
+    Shape(MAIL, "From: a@b.org\nTo: news@example.org\nSubject: ", "[x] re: ", "\n\nText\n"),
+    Shape(MAIL, "From: a@b.org\nTo: news@example.org\nSubject: Hello\n\n", " a", "\n"),
     Shape(MAIL, "From: a@b.org\nTo: news@example.org\nContent-Type: text/html\n\n", "<!--", ""),
     Shape(MAIL, "From: ", "(", "\n\nx"),
     Shape(
