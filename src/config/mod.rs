@@ -292,7 +292,7 @@ fn read_channel(section: Section) -> Channel {
 
 fn read_store(section: Section, surroundings: &ConfigContext) -> StoreUrl {
     let cache = section.string("cache").unwrap_or_else(|| ".courant".into());
-    let url = section.parsed("url", |url| StoreUrl::parse(url, &surroundings.folder, &cache));
+    let url = section.parsed("url", |url| StoreUrl::parse(url, surroundings.folder, &cache));
     url.unwrap_or_else(|| StoreUrl::Sqlite(surroundings.folder.join("courant.db")))
 }
 

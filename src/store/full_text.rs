@@ -111,7 +111,10 @@ fn lexemes(text: &str) -> impl Iterator<Item = String> {
     let words: Vec<String> = folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| word[..word.floor_char_boundary(LEXEME_BYTES_MAX)].to_owned())
+        .map(|word| {
+            let end = (0..=LEXEME_BYTES_MAX.min(word.len())).rev().find(|at| word.is_char_boundary(*at));
+            word[..end.unwrap_or(0)].to_owned()
+        })
         .collect();
     words.into_iter()
 }
