@@ -479,22 +479,29 @@ fn recurring_titles(listed: &[ListedEntry]) -> HashSet<usize> {
     if listed.iter().all(|listed| listed.is_same) {
         return HashSet::new();
     }
-    let mut by_title: HashMap<String, Vec<(usize, String)>> = HashMap::new();
+    let mut by_title: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, ListedEntry { raw, .. }) in listed.iter().enumerate() {
         let title = fold(&raw.title.as_ref().map(plain).unwrap_or_default());
         if !title.trim().is_empty() {
-            let text = raw.summary.as_ref().or(raw.content.as_ref()).map(plain).unwrap_or_default();
-            by_title.entry(title).or_default().push((at, text));
+            by_title.entry(title).or_default().push(at);
         }
     }
-    let is_listed_twice = |text: &String, of_title: &[(usize, String)]| {
-        text.split_whitespace().count() >= EQUAL_WORDS_MIN
-            && of_title.iter().filter(|(_, other)| other == text).count() > 1
-    };
-    let shared = by_title.values().filter(|of_title| of_title.len() > 1);
-    let recurring =
-        shared.flat_map(|of_title| of_title.iter().filter(|(_, text)| !is_listed_twice(text, of_title)));
-    recurring.map(|(at, _)| *at).collect()
+    let mut recurring = HashSet::new();
+    for shared in by_title.into_values().filter(|of_title| of_title.len() > 1) {
+        let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
+        for at in shared {
+            let raw = &listed[at].raw;
+            let text = raw.summary.as_ref().or(raw.content.as_ref()).map(plain).unwrap_or_default();
+            by_text.entry(text).or_default().push(at);
+        }
+        let is_listed_twice = |text: &str, of_text: &[usize]| {
+            of_text.len() > 1 && text.split_whitespace().take(EQUAL_WORDS_MIN).count() >= EQUAL_WORDS_MIN
+        };
+        recurring.extend(
+            by_text.iter().filter(|(text, of_text)| !is_listed_twice(text, of_text)).flat_map(|(_, at)| at),
+        );
+    }
+    recurring
 }
 
 /// The keys of a normalized entry.

@@ -20,28 +20,50 @@ pub(super) struct Doubtful<'a> {
     pub is_taken: bool,
 }
 
-/// What an entry is recognised by: its address, its folded title, its date in seconds.
+/// What an entry is recognised by: its address or the path of it, its folded title, its date in seconds.
 type MatchKey = (Option<String>, String, Option<i64>);
+
+/// What of an address has to agree beside title and date, in the order in which it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MatchedPlace {
+    Address,
+    /// The site has another name now.
+    Path,
+    /// Nothing: only where the identity is that of another entry.
+    None,
+}
+
+impl MatchedPlace {
+    /// What has to agree; `None` where that says too little.
+    fn key(self, url: Option<&str>, title: &str, date: Option<i64>) -> Option<MatchKey> {
+        let address = url.and_then(canonical_key).map(|key| {
+            format!("{key}#{}", url.and_then(|url| url.split_once('#')).map_or("", |(_, part)| part))
+        });
+        let title = fold(title);
+        let (place, tells) = match self {
+            // With neither address nor date, a title alone may be that of many.
+            MatchedPlace::Address => (address.clone(), address.is_some() || date.is_some()),
+            MatchedPlace::Path => {
+                let path = address.and_then(|address| Some(address.split_once('/')?.1.to_owned()));
+                let path = path.filter(|path| path.contains(char::is_alphanumeric));
+                (path.clone(), path.is_some() && date.is_some())
+            }
+            MatchedPlace::None => (None, true),
+        };
+        (tells && !title.trim().is_empty()).then_some((place, title, date))
+    }
+}
 
 /// The stored entries that these are: their positions in `free`, by positions in the document. `free` are the source's latest entries,
 /// the newest first, without those that the document lists under their identities.
 pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)]) -> HashMap<usize, usize> {
     let mut found = HashMap::new();
     let mut used = HashSet::new();
-    for is_by_address in [true, false] {
-        let key = |url: Option<&str>, title: &str, date: Option<i64>| -> Option<MatchKey> {
-            let address = url.and_then(canonical_key).map(|key| {
-                format!("{key}#{}", url.and_then(|url| url.split_once('#')).map_or("", |(_, part)| part))
-            });
-            let title = fold(title);
-            // With neither address nor date, a title alone may be that of many.
-            let tells = !is_by_address || address.is_some() || date.is_some();
-            (tells && !title.trim().is_empty()).then(|| (address.filter(|_| is_by_address), title, date))
-        };
+    for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::None] {
         let mut stored: HashMap<MatchKey, Vec<usize>> = HashMap::new();
         for (at, (_, one)) in free.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
             let date = one.date.map(|date| date.as_second());
-            if let Some(key) = key(one.url.as_deref(), &one.title, date) {
+            if let Some(key) = place.key(one.url.as_deref(), &one.title, date) {
                 stored.entry(key).or_default().push(at);
             }
         }
@@ -49,14 +71,15 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
         for one in doubtful.iter().filter(|one| !found.contains_key(&one.at)) {
             let date = day_of(one.raw).map(|date| date.as_second());
             let title = one.raw.title.as_ref().map_or("", |title| title.value.as_str());
-            if let Some(key) = key(one.raw.url(), title, date) {
+            if let Some(key) = place.key(one.raw.url(), title, date) {
                 listed.entry(key).or_default().push(one);
             }
         }
         for (key, listed) in &listed {
             let ([one], Some(stored)) = (listed.as_slice(), stored.get(key)) else { continue };
             // Its title alone tells where the identity does not.
-            let is_candidate = is_by_address || one.is_taken && (key.2.is_some() || stored.len() == 1);
+            let is_candidate =
+                place != MatchedPlace::None || one.is_taken && (key.2.is_some() || stored.len() == 1);
             // Of several, the oldest: where one was stored again before it was recognised.
             let oldest = stored.last().filter(|at| keys::has_same_text(one.raw, &free[**at].1));
             if let Some(at) = oldest.filter(|_| is_candidate) {
@@ -102,6 +125,9 @@ mod tests {
             assert_eq!(found(&listed, &stored), [Some(1)]);
             let elsewhere = [(raw("https://x.org/c", "Budget", date), false)];
             assert_eq!(found(&elsewhere, &stored), [None], "the same title at another address");
+            let moved = [(raw("https://new.example/b", "Budget", date), false)];
+            let is_dated = !date.is_empty();
+            assert_eq!(found(&moved, &stored), [is_dated.then_some(1)], "at another host");
         }
     }
 
