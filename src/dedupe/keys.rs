@@ -81,6 +81,11 @@ pub fn keys(names: &EntryNames) -> Vec<Key> {
     keys
 }
 
+/// Whether a key is that of a title within its source.
+pub fn is_of_title(key: &Key) -> bool {
+    key.value.starts_with("title:")
+}
+
 /// The key of a guid within its source, for entries not already recognised by it.
 pub fn guid_key(source: &str, guid: &str) -> Key {
     Key { value: format!("guid:{source}:{guid}"), kind: KeyKind::Own }
@@ -372,7 +377,7 @@ fn text_of(raw: &RawEntry) -> (&str, &str) {
 
 /// Words of two letters say little.
 const WORD_CHARS_MIN: usize = 3;
-/// Of shorter texts, all words must differ to tell a new one from an edit, in words.
+/// Of shorter texts, at least two thirds of the words must differ to tell a new one from an edit, in words.
 const TEXT_WORDS_MIN: usize = 8;
 
 /// The words of a text, each once, without markup.
@@ -384,7 +389,7 @@ fn words_of(text: &str) -> HashSet<String> {
         .collect()
 }
 
-/// Whether most of what the shorter of two texts says is not in the other, or, of a few words, all of it. Only the start of a known
+/// Whether most of what the shorter of two texts says is not in the other, or, of a few words, two thirds of it. Only the start of a known
 /// text is stored.
 fn are_of_other_matters(a: &str, b: &str) -> bool {
     let (a, b) = (words_of(a), words_of(b));
@@ -392,7 +397,8 @@ fn are_of_other_matters(a: &str, b: &str) -> bool {
     let shared = a.intersection(&b).count();
     match least {
         0 | 1 => false,
-        _ if least < TEXT_WORDS_MIN => shared == 0,
+        // "Agenda: " begins many.
+        _ if least < TEXT_WORDS_MIN => shared * 3 <= least && (shared == 0 || least > 2),
         _ => shared * 5 < least * 2,
     }
 }
@@ -488,6 +494,33 @@ pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
         || is_other_day && likeness < 0.5 && similarity(title, &known.title) < 0.8
 }
 
+/// Whether an entry stands where whatever is newest stands ("latest", the front page): undated, with a wholly new title and text, under
+/// an identifier and an address without a figure and without a word of the known title.
+pub fn is_whatever_is_newest(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, text) = text_of(raw);
+    let is_dated = raw.date().is_some() || known.date.is_some();
+    let has_no_text = words_of(text).is_empty() && words_of(&known.summary).is_empty();
+    let is_other = are_of_other_matters(title, &known.title)
+        && (has_no_text || are_of_other_matters(text, &known.summary));
+    if is_dated || !is_other {
+        return false;
+    }
+    let words = words_of(&known.title);
+    let mut names = raw.guid.as_deref().into_iter().chain(raw.url());
+    names.all(|name| {
+        let path = name
+            .split_once("://")
+            .map_or(name, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        !path.contains(|c: char| c.is_ascii_digit()) && words_of(path).is_disjoint(&words)
+    })
+}
+
+/// Whether a calendar used the identifier of one event for another: of another day, with another title, and not made at the same time.
+pub fn is_reused_for_event(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let is_made_with_it = raw.published.is_some() && raw.published == known.date;
+    is_other_event(raw, known) && has_other_title(raw, known) && !is_made_with_it
+}
+
 /// Fewer words that two texts share say nothing.
 const EDIT_WORDS_MIN: usize = 4;
 
@@ -553,6 +586,21 @@ pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
         || is_same_title(title, &known.title)
             && !is_new_under_one_title(raw, known)
             && !is_other_event(raw, known)
+}
+
+/// Whether an entry has the title of the known one, and no text of other matters or of another occasion.
+pub fn has_same_text(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, text) = text_of(raw);
+    is_same_title(title, &known.title)
+        && !are_of_other_matters(text, &known.summary)
+        && !are_of_other_occasions(text, &known.summary)
+        && !is_other_event(raw, known)
+}
+
+/// Whether most words of an entry's title are not in that of the known one.
+pub fn has_other_title(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, _) = text_of(raw);
+    !title.is_empty() && !known.title.is_empty() && similarity(title, &known.title) < 0.5
 }
 
 #[cfg(test)]

@@ -466,6 +466,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_begins_with_the_name_of_its_own_site_lacks_its_scheme_only() {
+        for (link, url) in [
+            ("x.example/news/1", "https://x.example/news/1"),
+            ("www.x.example/news/1", "https://www.x.example/news/1"),
+            ("news/1", "https://x.example/news/1"),
+            ("a.pdf", "https://x.example/a.pdf"),
+        ] {
+            let feed = format!(
+                "<rss version=\"2.0\"><channel><link>https://x.example/</link><item><title>T</title><link>{link}</link></item></channel></rss>"
+            );
+            let base = Url::parse("https://x.example/feed").ok();
+            let feed = read_feed(&feed, base, DateRules::default()).unwrap();
+            assert_eq!(feed.entries[0].url(), Some(url), "{link}");
+        }
+    }
+
+    #[test]
     fn an_event_a_change_and_days_from_today_are_read() {
         let items = [
             "<pubDate>hace 3 días</pubDate>",

@@ -1,13 +1,14 @@
 //! A newsletter that came by mail: its subject, its date and its text, without what is meant for one recipient: links to leave by,
 //! to preferences, to a copy in the browser, links and pictures that count readers, and what is hidden in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ego_tree::NodeId;
 use jiff::Timestamp;
-use mail_parser::{Address, HeaderValue, Message, MessageParser, PartType};
+use jiff::civil::Date;
+use mail_parser::{Address, DateTime, HeaderValue, Message, MessageParser, PartType};
 use scraper::{ElementRef, Html, Node};
 use url::Url;
 
@@ -56,17 +57,48 @@ const PERSONAL_WORDS: &[&str] = &[
     "desuscrib",
     "sus preferencias",
     "tus preferencias",
+    "mis preferencias",
+    "anular inscripcion",
+    "anular la inscripcion",
+    "anular suscripcion",
+    "anular la suscripcion",
+    "cancelar mi suscripcion",
+    "cancelar tu suscripcion",
+    "cancelar su suscripcion",
+    "cancelar inscripcion",
+    "cancelar la inscripcion",
+    "date de baja",
+    "dese de baja",
+    "desinscrib",
     "donar-se de baixa",
     "donar-te de baixa",
     "cancel·lar la subscripcio",
+    "cancel·la la subscripcio",
+    "anul·lar la subscripcio",
+    "anul·la la subscripcio",
+    "dona't de baixa",
+    "donar-vos de baixa",
+    "doneu-vos de baixa",
+    "desubscri",
+    "les meves preferencies",
+    "les teves preferencies",
     "abmelden",
     "abbestellen",
     "austragen",
     "ihre einstellungen",
+    "meine einstellungen",
+    "newsletter-einstellungen",
+    "e-mail-einstellungen",
     "disiscri",
     "annulla iscrizione",
     "annulla l'iscrizione",
     "cancella iscrizione",
+    "cancella l'iscrizione",
+    "cancella la tua iscrizione",
+    "annulla la tua iscrizione",
+    "cancellare l'iscrizione",
+    "cancellarti dalla",
+    "cancellati dalla",
     "tue preferenze",
     "uitschrijven",
     "afmelden",
@@ -75,6 +107,14 @@ const PERSONAL_WORDS: &[&str] = &[
     "cancelar inscricao",
     "cancelar a inscricao",
     "cancelar assinatura",
+    "cancelar subscricao",
+    "cancelar a subscricao",
+    "anular subscricao",
+    "anular a subscricao",
+    "anular inscricao",
+    "anular a inscricao",
+    "remover inscricao",
+    "as minhas preferencias",
     "descadastr",
     "suas preferencias",
     "отписаться",
@@ -85,6 +125,128 @@ const PERSONAL_WORDS: &[&str] = &[
     "الغاء الاشتراك",
     "退订",
     "取消订阅",
+];
+
+/// Words of links to preferences, or to leave, where the link says nothing but these and `BESIDE_PREFERENCES`, folded.
+const PREFERENCES: &[&str] = &[
+    "preferences",
+    "settings",
+    "einstellungen",
+    "preferencias",
+    "preferencies",
+    "preferenze",
+    "voorkeuren",
+    "cancellati",
+    "baja",
+    "baixa",
+    "abmeldung",
+    "abbestellung",
+];
+const BESIDE_PREFERENCES: &[&str] = &[
+    "manage",
+    "update",
+    "change",
+    "edit",
+    "set",
+    "your",
+    "my",
+    "email",
+    "e",
+    "mail",
+    "newsletter",
+    "notification",
+    "subscription",
+    "contact",
+    "gerer",
+    "modifier",
+    "changer",
+    "mettre",
+    "jour",
+    "a",
+    "mes",
+    "vos",
+    "les",
+    "des",
+    "de",
+    "gestionar",
+    "gestiona",
+    "actualizar",
+    "actualiza",
+    "cambiar",
+    "modificar",
+    "editar",
+    "mis",
+    "tus",
+    "sus",
+    "las",
+    "correo",
+    "gestisci",
+    "modifica",
+    "cambia",
+    "aggiorna",
+    "le",
+    "tue",
+    "mie",
+    "gerir",
+    "gerenciar",
+    "alterar",
+    "atualizar",
+    "as",
+    "suas",
+    "minhas",
+    "tuas",
+    "canvia",
+    "canviar",
+    "actualitza",
+    "meves",
+    "teves",
+    "andern",
+    "verwalten",
+    "bearbeiten",
+    "aktualisieren",
+    "anpassen",
+    "meine",
+    "ihre",
+    "deine",
+    "zur",
+    "vom",
+    "beheer",
+    "je",
+    "uw",
+    "mijn",
+    "wijzig",
+];
+
+/// What the words around a way out say: why and how the mail came; parts of words, folded.
+const ABOUT_MAIL: &[&str] = &[
+    "receiv",
+    "recev",
+    "recib",
+    "receb",
+    "ricev",
+    "rebre",
+    "rebut",
+    "rebs",
+    "erhalten",
+    "erhaltst",
+    "ontvang",
+    "subscri",
+    "suscri",
+    "subscre",
+    "abonn",
+    "inscri",
+    "iscri",
+    "angemeldet",
+    "aangemeld",
+    "newsletter",
+    "mailing",
+    "e-mail",
+    "email",
+    "correo",
+    "correu",
+    "boletin",
+    "butlleti",
+    "unsubscribe",
 ];
 
 /// Words of links to the same mail on the Web, folded.
@@ -100,11 +262,15 @@ const BROWSER_WORDS: &[&str] = &[
     "dans votre navigateur",
     "dans le navigateur",
     "version en ligne",
+    "voir en ligne",
+    "lire en ligne",
+    "consulter en ligne",
     "version web",
     "en el navegador",
     "en tu navegador",
     "en su navegador",
     "ver en linea",
+    "veure en linia",
     "al navegador",
     "im browser",
     "online ansehen",
@@ -263,9 +429,20 @@ pub(super) fn read_mail(bytes: &[u8]) -> Option<RawEntry> {
             .into_iter()
             .collect(),
         authors: author.map(|name| Person { name: Some(name), ..Person::default() }).into_iter().collect(),
-        published: message.date().and_then(|date| Timestamp::from_second(date.to_timestamp()).ok()),
+        published: date(&message),
         ..RawEntry::default()
     })
+}
+
+/// When it was written; a day or a time of day that does not exist is none.
+fn date(message: &Message) -> Option<Timestamp> {
+    let exists = |date: &&DateTime| {
+        let day = [date.month, date.day].map(|part| i8::try_from(part).unwrap_or_default());
+        let is_day = i16::try_from(date.year).is_ok_and(|year| Date::new(year, day[0], day[1]).is_ok());
+        is_day && date.hour < 24 && date.minute < 60 && date.second <= 60
+    };
+    let date = message.date().filter(exists)?;
+    Timestamp::from_second(date.to_timestamp()).ok()
 }
 
 fn addresses(of: Option<&Address>) -> Vec<String> {
@@ -389,14 +566,41 @@ struct MailLink<'a> {
 impl<'a> MailLink<'a> {
     fn of(anchor: ElementRef<'a>, leave: &[String]) -> MailLink<'a> {
         let href = anchor.attr("href").unwrap_or_default().trim();
-        let (lower, words) = (href.to_ascii_lowercase(), fold(&text_of(anchor)));
+        let (lower, words) = (href.to_ascii_lowercase(), fold(&text_of(anchor)).replace('’', "'"));
         let is_short = words.chars().count() <= LINK_CHARS_MAX;
-        let is_way_out = is_short && has(&words, PERSONAL_WORDS)
+        let is_way_out = is_short && (has(&words, PERSONAL_WORDS) || is_preferences(&words))
             || has(&lower, PERSONAL_ADDRESSES)
             || lower.ends_with("/preferences")
             || leave.iter().any(|own| own == href);
         MailLink { anchor, href, is_browser: is_short && has(&words, BROWSER_WORDS), is_way_out }
     }
+}
+
+/// Whether a text says nothing but that it leads to preferences: not "Preferences of voters".
+fn is_preferences(folded: &str) -> bool {
+    let mut words = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    words.clone().any(|word| PREFERENCES.contains(&word))
+        && words.all(|word| PREFERENCES.contains(&word) || BESIDE_PREFERENCES.contains(&word))
+}
+
+/// Parts of paths, of letters and figures, that several ways out have in common: short secrets of the recipient.
+fn shared_secrets<'a>(ways_out: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut addresses: HashMap<String, HashSet<String>> = HashMap::new();
+    for address in ways_out {
+        let lower = address.to_ascii_lowercase();
+        let path =
+            lower.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+        let is_mixed = |part: &&str| {
+            part.len() >= NUMBER_CHARS_MIN
+                && part.bytes().any(|byte| byte.is_ascii_digit())
+                && part.bytes().any(|byte| byte.is_ascii_alphabetic())
+        };
+        for part in path.split(['/', '?', '&', '=', '#']).filter(is_mixed) {
+            addresses.entry(part.to_owned()).or_default().insert(lower.clone());
+        }
+    }
+    let shared = addresses.into_iter().filter(|(_, addresses)| addresses.len() > 1);
+    shared.flat_map(|(part, _)| [format!("/{part}"), format!("={part}")]).collect()
 }
 
 /// HTML without what is for one recipient, and the address where all may read it, if the mail names one.
@@ -406,9 +610,9 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
     let links = selector("a[href]");
     let anchors: Vec<MailLink> = page.select(&links).map(|anchor| MailLink::of(anchor, leave)).collect();
     let ways_out = anchors.iter().filter(|link| link.is_way_out).map(|link| link.href);
-    let secrets: Vec<String> =
-        ways_out.chain(leave.iter().map(String::as_str)).flat_map(secrets_of).collect();
-    marks.extend(secrets);
+    let ways_out: Vec<&str> = ways_out.chain(leave.iter().map(String::as_str)).collect();
+    marks.extend(ways_out.iter().flat_map(|way| secrets_of(way)));
+    marks.extend(shared_secrets(ways_out.iter().copied()));
     let body = selector("body");
     let chars = page.select(&body).next().map_or(0, |body| text_of(body).chars().count());
     let (mut gone, mut bare, mut link) = (Vec::new(), Vec::new(), None);
@@ -699,7 +903,9 @@ impl LinkBlocks {
         let says_little = *self.judged.entry(block.id()).or_insert_with(|| {
             let chars = text_of(block).chars().count();
             let has_heading = block.select(&selector("h1, h2, h3, h4")).next().is_some();
-            chars <= BLOCK_CHARS_MAX && chars * 2 <= chars_of_mail && !has_heading
+            let is_small = chars * 2 <= chars_of_mail
+                || chars < chars_of_mail && has(&fold(&text_of(block)), ABOUT_MAIL);
+            chars <= BLOCK_CHARS_MAX && is_small && !has_heading
         });
         if says_little { block.id() } else { anchor.id() }
     }
@@ -762,6 +968,66 @@ mod tests {
                 read(&format!("<html><head><title>T</title></head><body>{story}{html}</body></html>"));
             assert_eq!(found, format!("{story}{rest}"), "{html}");
         }
+    }
+
+    #[test]
+    fn a_link_to_preferences_or_to_leave_by_is_one_recipients_in_each_language() {
+        let story = "<p>The bridge is open again after a year of works, for everybody who walks.</p>";
+        for words in [
+            "Preferencias",
+            "Gestionar mis preferencias",
+            "Anular inscripción",
+            "Einstellungen ändern",
+            "Gestisci le preferenze",
+            "Cancellati",
+            "Gerir preferências",
+            "Cancelar subscrição",
+            "Preferències",
+            "dona’t de baixa",
+            "Preferences",
+        ] {
+            let (found, _) = read(&format!("{story}<p><a href='https://x.example/p/a1'>{words}</a></p>"));
+            assert_eq!(found, story, "{words}");
+        }
+        let ways = "<p><a href='https://x.example/k1/t0k'>Unsubscribe</a></p><p><a href='https://x.example/k2/t0ken9'>Preferences</a></p><p><a href='https://x.example/k3/t0ken9'>Abmelden</a></p>";
+        let (found, _) =
+            read(&format!("{story}{ways}<p><a href='https://x.example/k4/t0ken9'>Click here</a></p>"));
+        assert_eq!(found, format!("{story}<p><a>Click here</a></p>"), "a token that ways out have in common");
+        let voters = "<p><a href=\"https://x.example/n/5\">Cancellati i treni per Roma</a></p>";
+        assert_eq!(read(&format!("{story}{voters}")).0, format!("{story}{voters}"), "news");
+    }
+
+    #[test]
+    fn the_sentence_around_a_way_out_goes_with_it_even_in_a_short_mail() {
+        for footer in [
+            "Has recibido este correo porque estás suscrito. <a href='https://x.example/u/1'>Darse de baja</a>",
+            "Sie erhalten diese E-Mail, weil Sie angemeldet sind. <a href='https://x.example/u/1'>Abmelden</a>",
+            "Si no vols rebre més correus, <a href='https://x.example/u/1'>dona’t de baixa</a>.",
+        ] {
+            let (found, _) = read(&format!("<p>Market on Saturday.</p><p>{footer}</p>"));
+            assert_eq!(found, "<p>Market on Saturday.</p>", "{footer}");
+        }
+        let (found, _) = read(
+            "<p>Market.</p><p>The market opens on Saturday. <a href='https://x.example/l/1'>Leave</a></p>",
+        );
+        assert!(found.contains("opens on Saturday"), "{found}");
+    }
+
+    #[test]
+    fn a_day_or_an_hour_that_does_not_exist_dates_no_mail() {
+        let date_of = |date: &str| {
+            let mail = format!("From: a@x.example\r\nSubject: A\r\nDate: {date}\r\n\r\nText\r\n");
+            read_mail(mail.as_bytes()).unwrap().published.map(|date| date.to_string())
+        };
+        for date in [
+            "Tue, 31 Nov 2026 10:00:00 +0100",
+            "Mon, 30 Feb 2026 10:00:00 +0100",
+            "Fri, 20 Nov 2026 25:00:00 +0100",
+            "garbage",
+        ] {
+            assert_eq!(date_of(date), None, "{date}");
+        }
+        assert_eq!(date_of("Fri, 20 Nov 2026 10:00:00 +0100").as_deref(), Some("2026-11-20T09:00:00Z"));
     }
 
     #[test]

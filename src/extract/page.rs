@@ -21,6 +21,7 @@ use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
 pub(super) use self::title::{is_label, title_text};
 use super::date::parse_date;
+use super::listing::is_call;
 use super::prose_date::{AmbiguousDates, DateRules, find_date, shown_order};
 use super::words;
 use super::xml::resolve_against;
@@ -499,7 +500,7 @@ impl Page {
         let summary = parts
             .summary
             .as_ref()
-            .and_then(|summary| card.select(summary).map(text_of).find(|text| !text.is_empty()));
+            .and_then(|summary| card.select(summary).map(excerpt_text).find(|text| !text.is_empty()));
         let plain = |value: String| RawText { value, base: self.base.clone(), ..RawText::default() };
         let language = card.attr("lang").or_else(|| title_element.and_then(|title| title.attr("lang")));
         Some(RawEntry {
@@ -569,6 +570,23 @@ pub(super) fn is_of_icon(element: ElementRef) -> bool {
         "title" | "desc" | "text" => element.parent().and_then(ElementRef::wrap).is_some_and(is_drawing),
         _ => element.value().classes().any(is_font),
     }
+}
+
+/// The text of an excerpt, without the sign that it is cut and the link to the rest: "[…] Read more".
+pub(super) fn excerpt_text(element: ElementRef) -> String {
+    let mut text = text_of(element);
+    let links =
+        element.descendants().filter_map(ElementRef::wrap).filter(|inner| inner.value().name() == "a");
+    let call = links.map(text_of).filter(|text| !text.is_empty() && is_call(text)).last();
+    if let Some(rest) = call.and_then(|call| text.strip_suffix(&call).map(str::len)) {
+        text.truncate(text[..rest].trim_end().len());
+    }
+    for sign in ["[…]", "[...]"] {
+        if let Some(rest) = text.strip_suffix(sign).map(str::len) {
+            text.truncate(text[..rest].trim_end().len());
+        }
+    }
+    text
 }
 
 /// The text of an element on one line; blocks and breaks separate words.

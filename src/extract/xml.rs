@@ -360,7 +360,14 @@ pub(super) fn resolve_against(base: Option<&Url>, reference: &str) -> String {
     let is_absolute = scheme_end.is_some_and(|at| {
         at > 1 && reference[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     });
+    // "x.org/news": what a site writes before its own paths is its name.
+    let bare = |host: &str| host.strip_prefix("www.").unwrap_or(host).to_ascii_lowercase();
+    let names = |base: &Url| {
+        let first = reference.split(['/', '?', '#']).next().unwrap_or_default();
+        first.contains('.') && base.host_str().is_some_and(|host| bare(host) == bare(first))
+    };
     match base {
+        Some(base) if !is_absolute && names(base) => format!("{}://{reference}", base.scheme()),
         Some(base) if !is_absolute && !reference.is_empty() => {
             base.join(reference).map_or_else(|_| reference.to_owned(), String::from)
         }

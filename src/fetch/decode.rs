@@ -1,5 +1,5 @@
 //! Decodes Content-Encoding as the bytes arrive (RFC 9110 section 8.4): gzip, deflate in both interpretations, br, zstd. A body
-//! that is not encoded as declared is left as it is, and undeclared gzip is decoded.
+//! that is not encoded as declared is left as it is, and undeclared gzip and zlib are decoded.
 
 use std::io;
 use std::pin::Pin;
@@ -62,12 +62,21 @@ pub(super) async fn decoded(
         }
     }
     for _ in 0..LAYERS_MAX {
-        if !head(&mut reader).await?.starts_with(&[0x1F, 0x8B, 0x08]) {
+        let head = head(&mut reader).await?;
+        if head.starts_with(&[0x1F, 0x8B, 0x08]) {
+            reader = gunzipped(reader);
+        } else if is_unlabelled_zlib(&head) {
+            reader = Box::pin(BufReader::new(ZlibDecoder::new(reader)));
+        } else {
             break;
         }
-        reader = gunzipped(reader);
     }
     Ok(reader)
+}
+
+/// Whether a body begins as zlib (RFC 1950) does and as no text: with a window of 32 KiB, and bytes that are no letters.
+fn is_unlabelled_zlib(head: &[u8]) -> bool {
+    matches!(head, [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..]) && std::str::from_utf8(head).is_err()
 }
 
 /// The first bytes of a body, without consuming them.

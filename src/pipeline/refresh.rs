@@ -19,6 +19,7 @@ mod pages;
 pub mod prepare;
 mod read_error;
 mod refresher;
+mod relisted;
 mod sitemap;
 mod visits;
 mod wanted;
@@ -362,6 +363,11 @@ impl Refresher {
         if !further.is_empty() {
             known.extend(self.store.read(|r| r.intake().known(&source.id, &further))?);
             self.read_files(source, further, &mut known)?;
+        }
+        if has_entries && recogniser.has_doubtful(&known) {
+            let recent = self.store.read(|r| r.intake().recent(&source.id))?;
+            let relisted = recogniser.recognise_relisted(recent, &known);
+            known.extend(relisted);
         }
         Ok((found, recogniser.recognise(&known)))
     }

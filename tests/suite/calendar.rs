@@ -154,6 +154,27 @@ fn what_recurs_is_one_entry_with_its_next_occurrence_and_changed_ones_stand_alon
 }
 
 #[test]
+fn an_event_of_another_day_and_title_under_a_used_identifier_is_another_event() {
+    let one = |title: &str, day: &str| {
+        calendar(&event(&format!("UID:only\nSUMMARY:{title}\nDTSTART:{day}T180000Z")))
+    };
+    let first = one("Budget assembly of the town", "20221101");
+    let server = Server::start(move |_: &Request| ics(first.clone()));
+    let mut app = App::new(&source("calendar", &server.url("/town.ics")));
+    app.ok(&["fetch", "--all"]);
+    for (title, day, titles) in [
+        ("Budget assembly of the town (moved)", "20221102", 1),
+        ("Concert in the park", "20221109", 2),
+        ("Concert in the park", "20221109", 2),
+    ] {
+        let document = one(title, day);
+        server.answer(move |_: &Request| ics(document.clone()));
+        app.later(61).ok(&["fetch", "--all"]);
+        assert_eq!(app.titles().len(), titles, "{title}");
+    }
+}
+
+#[test]
 fn hostile_calendars_end_in_time() {
     let app = App::new("");
     let never = event("UID:{n}\nDTSTART:19700101T000000Z\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30");

@@ -152,11 +152,13 @@ fn every_encoding_that_we_accept_is_undone() {
     let plain = rss(ITEMS).into_bytes();
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     zlib.write_all(&plain).unwrap();
+    let zlib = zlib.finish().unwrap();
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     deflate.write_all(&plain).unwrap();
     let bodies = [
         ("gzip", gzip(&plain)),
-        ("deflate", zlib.finish().unwrap()),
+        ("deflate", zlib.clone()),
+        ("", zlib),
         ("deflate", deflate.finish().unwrap()),
         ("br", brotli(&plain)),
         ("zstd", zstd::encode_all(&plain[..], 3).unwrap()),
@@ -899,6 +901,170 @@ fn issues_that_only_their_files_number_and_events_that_only_their_days_tell_apar
     };
     let of = |days: &[usize]| feed(&days.iter().map(|day| meeting(*day)).collect::<String>());
     assert_eq!(stored_and_announced(&[of(&[3, 10]), of(&[3, 10, 17]), of(&[10, 17])]), (3, 3));
+}
+
+/// A feed of items from the newest: title, address, guid, day and text, each left out if it is empty.
+fn feed_of(items: &[[String; 5]]) -> String {
+    let item = |[title, link, guid, day, text]: &[String; 5]| {
+        let part = |name: &str, value: &str| match value {
+            "" => String::new(),
+            _ => format!("<{name}>{value}</{}>", name.split(' ').next().unwrap()),
+        };
+        format!(
+            "<item>{}{}{}{}{}</item>",
+            part("title", title),
+            part("link", link),
+            part("guid isPermaLink=\"false\"", guid),
+            part(
+                "pubDate",
+                &if day.is_empty() { String::new() } else { format!("{day} Oct 2022 08:00:00 GMT") }
+            ),
+            part("description", text)
+        )
+    };
+    let items: String = items.iter().map(item).collect();
+    format!(
+        "<rss version=\"2.0\"><channel><title>T</title><link>https://x.example/</link>{items}</channel></rss>"
+    )
+}
+
+/// The address and the guid of an entry by its number.
+type Naming<'a> = &'a dyn Fn(usize) -> [String; 2];
+
+const HEADLINES: [&str; 8] = [
+    "A new kindergarten opens at the park",
+    "The harbour bridge is closed to lorries",
+    "Councillors vote the budget of next year",
+    "Stalls for the winter market are built",
+    "Bins are emptied on another weekday",
+    "Swimmers return to the indoor pool",
+    "Volunteers get a prize for their kitchen",
+    "Sirens are tested on Saturday at noon",
+];
+
+#[test]
+fn identifiers_and_addresses_that_count_places_in_the_list_tell_no_entry_from_another() {
+    let poll = |newest: usize, is_dated: bool, how: &str| {
+        let item = |place: usize| {
+            let n = newest - place;
+            let (link, guid) = match how {
+                "guid" => (format!("https://x.example/n/{n}"), format!("item-{place}")),
+                "query" => (format!("https://x.example/news.php?nr={place}"), String::new()),
+                _ => (format!("https://x.example/news/{place}"), String::new()),
+            };
+            let day = if is_dated { format!("{}", 10 + n) } else { String::new() };
+            [HEADLINES[n].to_owned(), link, guid, day, String::new()]
+        };
+        feed_of(&(0..5).map(item).collect::<Vec<_>>())
+    };
+    for how in ["guid", "query", "path"] {
+        for is_dated in [true, false] {
+            let polls: Vec<String> =
+                [4, 5, 5, 7, 7].into_iter().map(|newest| poll(newest, is_dated, how)).collect();
+            assert_eq!(stored_and_announced(&polls), (8, 8), "{how}, dated: {is_dated}");
+        }
+    }
+}
+
+#[test]
+fn what_moved_while_something_new_came_stays_known_at_the_next_visits() {
+    let texts =
+        ["", "Children move in.", "It has cracks.", "By one vote.", "Forty of them.", "On Tuesdays.", "", ""];
+    let poll = |newest: usize, name: &dyn Fn(usize) -> [String; 2]| {
+        let item = |n: usize| {
+            let [link, guid] = name(n);
+            [HEADLINES[n].to_owned(), link, guid, format!("{}", 10 + n), texts[n].to_owned()]
+        };
+        feed_of(&(newest - 3..=newest).rev().map(item).collect::<Vec<_>>())
+    };
+    let address =
+        |part: &'static str| move |n: usize| [format!("https://x.example/{part}{n}"), String::new()];
+    let guid = |part: &'static str| move |n: usize| [String::new(), format!("{part}{n}")];
+    let both = |part: &'static str| move |n: usize| [format!("https://x.example/{n}"), format!("{part}{n}")];
+    let (old, new) = (address("node/"), address("fr/node/"));
+    let (old_guid, new_guid) = (guid("http://x.example/"), guid("https://x.example/"));
+    let (old_both, new_both) = (both("1 at http://x.example/"), both("1 at https://x.example/"));
+    let cases: [(&str, Naming, Naming); 3] = [
+        ("address", &old, &new),
+        ("guid", &old_guid, &new_guid),
+        ("guid beside an address", &old_both, &new_both),
+    ];
+    for (what, old, new) in cases {
+        let polls = [poll(3, old), poll(4, new), poll(4, new), poll(5, new), poll(5, new)];
+        assert_eq!(stored_and_announced(&polls), (6, 6), "{what}");
+    }
+}
+
+#[test]
+fn one_identifier_for_whatever_is_newest_does_not_hide_what_comes_next() {
+    let top = |n: usize, text: &str| {
+        feed_of(&[[
+            HEADLINES[n].to_owned(),
+            "https://x.example/top".into(),
+            "top".into(),
+            String::new(),
+            text.into(),
+        ]])
+    };
+    let texts =
+        ["Sixty children moved in today.", "Its concrete has cracks in it.", "One vote made the difference."];
+    let polls: Vec<String> = (0..3).map(|n| top(n, texts[n])).collect();
+    assert_eq!(stored_and_announced(&polls), (3, 3));
+    let bare: Vec<String> = (0..3).map(|n| top(n, "")).collect();
+    assert_eq!(stored_and_announced(&bare), (3, 3));
+    let page = |title: &str| {
+        feed_of(&[[
+            title.to_owned(),
+            "https://x.example/n/17".into(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]])
+    };
+    let polls = [page("The harbour bridge is closed"), page("No way across the river")];
+    assert_eq!(stored_and_announced(&polls), (1, 1), "another headline on a page of its own");
+    let meeting = |day: &str, text: &str| {
+        let short = |value: &str| value.to_owned();
+        feed_of(&[[
+            short("Council"),
+            short("https://x.example/council"),
+            short("c"),
+            short(day),
+            short(text),
+        ]])
+    };
+    let polls = [
+        meeting("3", "Agenda: budget, schools"),
+        meeting("17", "Agenda: traffic, cemetery and building plan"),
+    ];
+    assert_eq!(stored_and_announced(&polls), (2, 2), "a short text that begins alike");
+}
+
+#[test]
+fn entries_under_one_title_at_several_addresses_are_each_told() {
+    let notice = |n: usize, text: &str| {
+        [
+            "Council of the town".to_owned(),
+            format!("https://x.example/c/{n}"),
+            String::new(),
+            "14".into(),
+            text.into(),
+        ]
+    };
+    let texts = ["The mayor receives farmers.", "The stone bridge is closed.", "The budget is voted."];
+    let all: Vec<[String; 5]> = (0..3).map(|n| notice(n, texts[n])).collect();
+    assert_eq!(stored_and_announced(&[feed_of(&all)]), (3, 3));
+    let bare: Vec<[String; 5]> = (0..4).map(|n| notice(n, "")).collect();
+    assert_eq!(stored_and_announced(&[feed_of(&bare[..2]), feed_of(&bare[1..])]), (4, 4));
+    let twice = "The pool is closed for works until the last day of November, and opens again in December.";
+    let listed: Vec<[String; 5]> = (0..2).map(|n| notice(n, twice)).collect();
+    assert_eq!(stored_and_announced(&[feed_of(&listed)]), (2, 1), "one text that is listed twice");
+    let at_once = |day: &str, text: &str| {
+        ["Notice".to_owned(), "https://x.example/notice".into(), String::new(), day.into(), text.into()]
+    };
+    let both =
+        feed_of(&[at_once("18", "The pool is closed for works"), at_once("14", "Mill Street is blocked")]);
+    assert_eq!(stored_and_announced(&[both.clone(), both]), (2, 2), "at one address");
 }
 
 #[test]

@@ -15,7 +15,9 @@ use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{
     AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
 };
-use crate::extract::page::{Page, background_of, image_of, name_of, selector, text_of, text_within};
+use crate::extract::page::{
+    Page, background_of, excerpt_text, image_of, name_of, selector, text_of, text_within,
+};
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
     is_relative_only, midnight, month_of_heading, year_of_heading,
@@ -207,7 +209,9 @@ impl<'a> Card<'a> {
     }
 
     pub(super) fn has_date(&self) -> bool {
-        if day_in_address(&self.href).is_some() || self.day_without_year().is_some() {
+        let is_under_year =
+            || [DateOrder::Dmy, DateOrder::Mdy].iter().any(|order| self.day_under_year(*order).is_some());
+        if day_in_address(&self.href).is_some() || self.day_without_year().is_some() || is_under_year() {
             return true;
         }
         let rules = DateRules::strict(DateOrder::Dmy);
@@ -266,6 +270,17 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
+    /// A day in figures, which only the heading of a year above makes one: "2025" above "24/11".
+    fn day_under_year(&self, order: DateOrder) -> Option<Date> {
+        let leaves =
+            self.elements().filter(|element| element.children().all(|child| child.value().is_text()));
+        let texts = leaves.filter_map(|element| text_within(element, DATE_CHARS_MAX));
+        let (month, day) = texts.chain(self.own_texts()).find_map(|text| day_in_figures(&text, order))?;
+        // A heading that names the month as well is that of its days only.
+        let year = |text: &str| year_of_heading(text).filter(|_| month_of_heading(text).is_none());
+        Date::new(self.said_above(year)?, month, day).ok()
+    }
+
     /// The texts that stand beside its links, without the signs around them: "17 décembre : ".
     fn own_texts(&self) -> impl Iterator<Item = String> {
         let lines = self.anchors.iter().take(LINES_MAX).filter_map(|(anchor, _)| anchor.parent());
@@ -305,9 +320,10 @@ impl<'a> Card<'a> {
     }
 
     /// The element of the date, if it has one.
-    pub(super) fn date_element(&self) -> Option<ElementRef<'a>> {
-        let rules = DateRules::strict(DateOrder::Dmy);
-        self.dates(rules).element()
+    pub(super) fn date_element(&self, rules: DateRules) -> Option<ElementRef<'a>> {
+        // One told from today ("4 days ago") is one as well.
+        let strict = DateRules::strict(DateOrder::Dmy);
+        self.dates(strict).element().or_else(|| self.dates(rules).element())
     }
 
     /// Where its date stands, as a note.
@@ -332,7 +348,7 @@ impl<'a> Card<'a> {
     }
 
     fn excerpt(&self, title: &str) -> Option<String> {
-        self.excerpts(title).next().map(text_of)
+        self.excerpts(title).next().map(excerpt_text)
     }
 
     fn excerpts<'b>(&'b self, title: &'b str) -> impl Iterator<Item = ElementRef<'a>> + 'b {
@@ -368,9 +384,7 @@ const SIBLINGS_OF_YEAR: usize = 60;
 /// Completes days in figures, which only the heading of a year above them makes days: "2025" above "24/11".
 fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], order: DateOrder) {
     for (entry, card) in entries.iter_mut().zip(cards).filter(|(entry, _)| entry.published.is_none()) {
-        let day = card.own_texts().find_map(|text| day_in_figures(&text, order));
-        let year = day.and_then(|_| card.said_above(year_of_heading));
-        let date = year.zip(day).and_then(|(year, (month, day))| Date::new(year, month, day).ok());
+        let date = card.day_under_year(order);
         entry.published = date.and_then(midnight);
         entry.notes.extend(date.map(|_| "the year of its date comes from the heading above it".to_owned()));
     }

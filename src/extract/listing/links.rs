@@ -64,7 +64,7 @@ const CALL_BYTES_MAX: usize = 1024;
 const LONG_CALL_BYTES: usize = 8;
 
 /// Whether a text is only a call to read on, and so never a title.
-pub(super) fn is_call(text: &str) -> bool {
+pub(in crate::extract) fn is_call(text: &str) -> bool {
     let is_number =
         |c: char| !c.is_alphabetic() && (c.is_numeric() || c.is_whitespace() || "/-+".contains(c));
     if text.len() > CALL_BYTES_MAX {

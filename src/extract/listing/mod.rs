@@ -20,6 +20,7 @@ use self::cards::Card;
 use self::evidence::ListingDoubt;
 use self::groups::Listings;
 pub(super) use self::kinds::names_news;
+pub(super) use self::links::is_call;
 use self::links::{LinkGroup, LinkScope};
 use super::page::Page;
 use super::prose_date::DateRules;
@@ -301,6 +302,99 @@ mod tests {
         assert_eq!(read(&format!("<h1>News</h1>{linked}"))[2].2, "https://x.org/town/#the-mill");
         let undated = of("<div class=c><h3>The NAME opens again</h3><p>All of it.</p></div>");
         assert!(read(&format!("<h1>News</h1>{undated}")).is_empty());
+    }
+
+    #[test]
+    fn days_in_figures_below_the_heading_of_a_year_date_and_prove_a_listing() {
+        let item = |(at, day): (usize, &str)| {
+            format!("<li><span>{day}</span> <a href=/c/{at}>The council opens library number {at}</a></li>")
+        };
+        let list = |days: [&str; 2], from: usize| {
+            days.into_iter().enumerate().map(|(at, day)| item((from + at, day))).collect::<String>()
+        };
+        for [a, b, c, d] in [["12/10", "03/09", "20/12", "01/11"], ["12.10.", "3.9.", "20.12.", "1.11."]] {
+            let body = format!(
+                "<h1>Documents</h1><h2>2022</h2><ul>{}</ul><h2>2021</h2><ul>{}</ul>",
+                list([a, b], 1),
+                list([c, d], 3)
+            );
+            let days: Vec<String> = titles_and_days(&body).into_iter().map(|(_, day)| day).collect();
+            assert_eq!(days, ["2022-10-12", "2022-09-03", "2021-12-20", "2021-11-01"]);
+        }
+    }
+
+    #[test]
+    fn selectors_that_are_learned_read_the_dates_that_were_mined() {
+        let url = url::Url::parse("https://x.org/news/").unwrap();
+        let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+        for date in ["<span class=ago>DAY days ago</span>", "<span class=date>il y a DAY jours</span>"] {
+            let card = |n: usize| {
+                let date = date.replace("DAY", &n.to_string());
+                format!(
+                    "<article class=item><h3><a href=/n/{n}>The library of the town, {n}</a></h3>{date}</article>"
+                )
+            };
+            let body = format!("<h1>News</h1>{}", (2..6).map(card).collect::<String>());
+            let page = Page::parse(&body, Some(&url));
+            let mined = page.detect_listing(rules, &HashSet::new());
+            let read = page.read_cards(&mined.select.unwrap(), rules);
+            let dates =
+                |entries: &[RawEntry]| entries.iter().map(|entry| entry.published).collect::<Vec<_>>();
+            assert!(mined.feed.entries.iter().all(|entry| entry.published.is_some()), "{date}");
+            assert_eq!(dates(&read.entries), dates(&mined.feed.entries), "{date}");
+        }
+        let item = |n: usize| {
+            format!("<li><span>1{n}/10</span> <a href=/c/{n}>The council opens library {n}</a></li>")
+        };
+        let body = format!("<h1>News</h1><h2>2022</h2><ul>{}</ul>", (1..5).map(item).collect::<String>());
+        let mined = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new());
+        assert!(mined.feed.entries.iter().all(|entry| entry.published.is_some()));
+        assert_eq!(mined.select, None, "selectors cannot say where the year stands");
+    }
+
+    #[test]
+    fn cards_of_one_picture_each_are_called_what_it_shows() {
+        let card =
+            |(at, alt): (usize, &str)| format!("<a href=/news/{at}><img src=/i/{at}.jpg alt='{alt}'></a>");
+        let of = |alts: [&str; 3]| {
+            let cards: String = alts.into_iter().enumerate().map(card).collect();
+            titles_and_days(&format!("<h1>News</h1><main><div class=news>{cards}</div></main>"))
+        };
+        let titles: Vec<String> = of(["Street festival", "Monet exhibition", "School race"])
+            .into_iter()
+            .map(|(title, _)| title)
+            .collect();
+        assert_eq!(titles, ["Street festival", "Monet exhibition", "School race"]);
+        let dated = |(at, alt): (usize, &str)| {
+            let day = at + 1;
+            format!(
+                "<article><a href=/news/{at}><img src=/i/{at}.jpg alt='{alt}'></a><span>{day} October 2022</span></article>"
+            )
+        };
+        let cards: String = ["Street festival", "Monet exhibition", "School race"]
+            .into_iter()
+            .enumerate()
+            .map(dated)
+            .collect();
+        assert_eq!(titles_and_days(&format!("<h1>News</h1><main>{cards}</main>")).len(), 3);
+        assert!(of(["Logo Region", "Logo State", "Logo Union"]).is_empty());
+    }
+
+    #[test]
+    fn an_excerpt_ends_before_the_sign_that_it_is_cut() {
+        let card = |n: u8| {
+            format!(
+                "<article><h2><a href=/n/{n}>The pool opens again, {n}</a></h2><time>{n} October 2022</time><div class=summary><p>Swimmers may come again from next Monday on. [&hellip;] <a href=/n/{n}>Read more</a></p></div></article>"
+            )
+        };
+        let url = url::Url::parse("https://x.org/news/").ok();
+        let page = format!("<h1>News</h1>{}", (1..4).map(card).collect::<String>());
+        let page = Page::parse(&page, url.as_ref());
+        let mined = page.detect_listing(DateRules::default(), &HashSet::new());
+        let read = page.read_cards(&mined.select.unwrap(), DateRules::default());
+        for entry in mined.feed.entries.iter().chain(&read.entries) {
+            assert_eq!(entry.summary.as_ref().unwrap().value, "Swimmers may come again from next Monday on.");
+        }
     }
 
     #[test]

@@ -40,11 +40,14 @@ pub(super) fn learn_selectors(
     }
     candidates.sort();
     for (_, _, item) in candidates.into_iter().take(6) {
-        let select = with_parts(cards, item);
+        let select = with_parts(cards, item, rules);
         let read = page.read_cards(&select, rules);
         let got: Vec<(&str, &str)> = read.entries.iter().map(summary).collect();
         let agreeing = want.iter().filter(|entry| got.contains(entry)).count();
-        if agreeing * 10 >= want.len() * 9 && got.len() * 10 <= want.len() * 12 {
+        // What gives an entry its date may stand beyond its card: selectors would find the next ones without.
+        let dated = |entries: &[RawEntry]| entries.iter().filter(|entry| entry.published.is_some()).count();
+        let has_dates = dated(&read.entries) * 10 >= dated(entries) * 9;
+        if agreeing * 10 >= want.len() * 9 && got.len() * 10 <= want.len() * 12 && has_dates {
             return Some(select);
         }
     }
@@ -109,7 +112,7 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
 }
 
 /// Adds selectors for the parts that the defaults would not find.
-fn with_parts(cards: &[Card], item: String) -> Select {
+fn with_parts(cards: &[Card], item: String, rules: DateRules) -> Select {
     // Headings are found by default; other titles need a selector.
     let has_headings = cards.iter().filter(|card| card.has_heading()).count() * 10 >= cards.len() * 9;
     let titled = |card: &Card<'_>| -> Option<ego_tree::NodeId> {
@@ -125,7 +128,7 @@ fn with_parts(cards: &[Card], item: String) -> Select {
         item,
         title: if has_headings { None } else { part(cards, &titled) },
         summary: part(cards, &|card| card.excerpt_element().map(|element| element.id())),
-        date: part(cards, &|card| card.date_element().map(|element| element.id()))
+        date: part(cards, &|card| card.date_element(rules).map(|element| element.id()))
             .filter(|css| css != "time"),
         ..Select::default()
     }

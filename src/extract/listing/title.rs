@@ -178,11 +178,23 @@ fn picture_title(card: &Card) -> Option<String> {
     }
     let images = selector("img[alt]");
     let shown = card.anchors.iter().flat_map(|(anchor, _)| anchor.select(&images));
+    // Beside other words, two may only say what a picture shows.
+    let text = text_of(card.record);
+    let is_alone = text.is_empty() || is_date_only(&text) || is_relative_only(&text);
+    let words_min = if is_alone { 2 } else { 3 };
+    let is_logo = |image: &ElementRef| {
+        let says = [image.attr("alt"), image.attr("src"), image.attr("class")];
+        says.into_iter().flatten().any(|text| {
+            let lower = text.to_ascii_lowercase();
+            lower.contains("logo") || lower.contains("icon")
+        })
+    };
     shown
+        .filter(|image| !is_alone || !is_logo(image))
         .filter_map(|image| image.attr("alt"))
         .map(one_line)
         .filter(|text| is_short_title(text))
-        .find(|alt| words::count(alt) >= 3)
+        .find(|alt| words::count(alt) >= words_min)
 }
 
 /// The first line of a card whose links only say that there is more, if it is no sentence.

@@ -93,7 +93,7 @@ impl<'a> VisibleDates<'a> {
         rules: DateRules,
         is_agenda: bool,
     ) -> VisibleDates<'a> {
-        let mut dates = VisibleDates { rules, is_agenda, ..VisibleDates::default() };
+        let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
         dates.read_as(DateContext::Named, element, card, text_within(element, SAID_CHARS_MAX).as_deref());
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
@@ -210,7 +210,8 @@ impl<'a> VisibleDates<'a> {
                 false if is_time(element) => Rank::Time,
                 false => Rank::Named,
             };
-            return self.read_field(element, rank, told);
+            let published = told.published.or(own.filter(|_| told == StatedDates::default()));
+            return self.read_field(element, rank, StatedDates { published, ..told });
         }
         self.note_event(Rank::Said, told.event);
         let is_short = text.is_some_and(|text| text.chars().count() <= DATE_CHARS_MAX);

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use url::Url;
 
+use super::relisted::{self, Doubtful};
 use super::visits::{self, RecognisedEntry};
 use crate::classify::Classifier;
 use crate::dedupe::grams::Opening;
@@ -16,8 +17,8 @@ use crate::model::address::{canonical_key, is_file_path};
 use crate::model::entry::{Entry, Identity, StoredSummary};
 use crate::model::feed::{Enclosure, RawEntry, RawText};
 use crate::model::filter::RuleOutcome;
-use crate::model::key::Key;
-use crate::model::sketch::Sketch;
+use crate::model::key::{Key, KeyKind};
+use crate::model::sketch::{Sketch, hash64};
 use crate::model::source::Source;
 use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
@@ -34,6 +35,8 @@ pub struct ListedEntry {
     pub fingerprint: String,
     /// It was stored with the same fingerprint when looked up.
     pub is_same: bool,
+    /// Its own identity is that of another entry, of the same title.
+    pub is_reissue: bool,
 }
 
 /// An entry ready for a decision.
@@ -71,6 +74,9 @@ pub fn add_files(known: &mut HashMap<String, StoredSummary>, attached: Vec<(Stri
 
 /// Of more new texts at once, none is an edit. Each is compared with those that are known.
 const EDITS_MAX: usize = 50;
+
+/// So many entries of a document may each stand where whatever is newest stands.
+const FRONTS_MAX: usize = 2;
 
 /// What an entry is compared by, and the further identities it may be recognised by.
 struct Outline {
@@ -126,6 +132,12 @@ pub struct Recogniser {
     fingerprints: Vec<String>,
     /// Outlines of the entries that are compared.
     outlines: Vec<Option<Outline>>,
+    /// The keys of entries that are stored under other identities than those they bear, by their positions.
+    relisted: HashMap<usize, String>,
+    /// Identities count places in the list: an entry with another title than the known one is another.
+    is_positional: bool,
+    /// Identities may stand for whatever is newest: not so many entries changed wholly that the page is in another language.
+    may_have_fronts: bool,
 }
 
 impl Recogniser {
@@ -133,7 +145,16 @@ impl Recogniser {
         let own: Vec<Identity> = entries.iter().map(identity).collect();
         let keys = own.iter().map(Identity::key).collect();
         let fingerprints = entries.iter().map(fingerprint).collect();
-        Recogniser { entries, own, keys, fingerprints, outlines: Vec::new() }
+        Recogniser {
+            entries,
+            own,
+            keys,
+            fingerprints,
+            outlines: Vec::new(),
+            relisted: HashMap::new(),
+            is_positional: false,
+            may_have_fronts: false,
+        }
     }
 
     /// The keys of the entries' own identities.
@@ -217,8 +238,12 @@ impl Recogniser {
                 Some(stored) => stored.fingerprint == self.fingerprints[at],
                 None => !has_entries,
             };
-            let outline = (!raw.has_certain_guid && (!is_settled || bearers[key.as_str()] > 1))
-                .then(|| Outline::of(raw, own));
+            let is_compared = if raw.has_certain_guid {
+                stored.is_some_and(|stored| keys::is_reused_for_event(raw, stored))
+            } else {
+                !is_settled || bearers[key.as_str()] > 1
+            };
+            let outline = is_compared.then(|| Outline::of(raw, own));
             let is_known =
                 |outline: &&Outline| stored.is_some_and(|stored| keys::is_known(&outline.raw, stored));
             if let Some(outline) = outline.as_ref().filter(|outline| has_entries && !is_known(outline)) {
@@ -229,6 +254,60 @@ impl Recogniser {
         further
     }
 
+    /// The key that an entry is known by: its own, or else that of a further identity.
+    fn known_key(&self, at: usize, known: &HashMap<String, StoredSummary>) -> Option<String> {
+        let key = &self.keys[at];
+        let Some(Outline { raw, further }) = &self.outlines[at] else { return Some(key.clone()) };
+        let is_stored = |key: &String| known.get(key).is_some_and(|stored| keys::is_known(raw, stored));
+        let further = further.iter().flatten().map(Identity::key);
+        std::iter::once(key.clone()).chain(further).find(is_stored)
+    }
+
+    /// Whether there are entries that nothing is known of by any of their identities.
+    pub fn has_doubtful(&self, known: &HashMap<String, StoredSummary>) -> bool {
+        (0..self.entries.len()).any(|at| self.known_key(at, known).is_none())
+    }
+
+    /// Puts such entries under the stored ones that they are, of the source's latest. Answers what is known of these.
+    pub fn recognise_relisted(
+        &mut self,
+        mut recent: Vec<(String, StoredSummary)>,
+        known: &HashMap<String, StoredSummary>,
+    ) -> HashMap<String, StoredSummary> {
+        let known_keys: Vec<Option<String>> =
+            (0..self.entries.len()).map(|at| self.known_key(at, known)).collect();
+        let claimed: HashSet<&String> = known_keys.iter().flatten().collect();
+        recent.retain(|(key, _)| !claimed.contains(key));
+        let doubtful: Vec<Doubtful> = (0..self.entries.len())
+            .filter(|at| known_keys[*at].is_none())
+            .filter_map(|at| Some((at, self.outlines[at].as_ref()?)))
+            .map(|(at, Outline { raw, .. })| Doubtful {
+                at,
+                raw,
+                is_taken: known.contains_key(&self.keys[at]),
+            })
+            .collect();
+        let is_front = |one: &&Doubtful| {
+            let stored = known.get(&self.keys[one.at]);
+            stored.is_some_and(|stored| keys::is_whatever_is_newest(one.raw, stored))
+        };
+        self.may_have_fronts = doubtful.iter().filter(is_front).count() <= FRONTS_MAX;
+        let found = relisted::recognise(&doubtful, &recent);
+        self.is_positional = doubtful.iter().any(|one| one.is_taken && found.contains_key(&one.at));
+        let others: Vec<usize> =
+            doubtful.iter().map(|one| one.at).filter(|at| !found.contains_key(at)).collect();
+        self.relisted = found.into_iter().map(|(at, stored)| (at, recent[stored].0.clone())).collect();
+        let is_free = |key: &String| !self.relisted.values().any(|relisted| relisted == key);
+        let (free, mut answer): (Vec<_>, Vec<_>) = recent.into_iter().partition(|(key, _)| is_free(key));
+        let entries: Vec<RawEntry> = others.iter().map(|at| self.entries[*at].clone()).collect();
+        for RecognisedEntry { at, key, fingerprint } in visits::recognise_some(&entries, &free) {
+            answer.extend(free.iter().find(|(free, _)| *free == key).cloned());
+            self.fingerprints[others[at]] = fingerprint;
+            self.relisted.insert(others[at], key);
+        }
+        answer.into_iter().collect()
+    }
+
     /// Returns each entry once. `known` is what is stored under all their possible identities. An identifier or address that
     /// several different entries of the document share, or that belonged to another entry before, does not suffice as identity.
     pub fn recognise(self, known: &HashMap<String, StoredSummary>) -> Vec<ListedEntry> {
@@ -236,14 +315,20 @@ impl Recogniser {
         self.keys.iter().enumerate().for_each(|(at, key)| groups.entry(key).or_default().push(at));
         let recognised = |at: usize| self.recognised_by(at, &groups[self.keys[at].as_str()], known);
         let identities: Vec<Identity> = (0..self.entries.len()).map(recognised).collect();
+        let is_reissue = |at: usize, raw: &RawEntry, key: &String| {
+            let stored = known.get(&self.keys[at]).filter(|_| self.keys[at] != *key);
+            let title = || fold(&raw.title.as_ref().map(plain).unwrap_or_default());
+            stored.is_some_and(|stored| fold(&stored.title) == title())
+        };
         let mut listed: Vec<ListedEntry> = Vec::with_capacity(self.entries.len());
         let mut seen: HashSet<String> = HashSet::new();
-        for ((raw, identity), fingerprint) in self.entries.into_iter().zip(identities).zip(self.fingerprints)
-        {
+        let entries = self.entries.into_iter().zip(identities).zip(self.fingerprints).enumerate();
+        for (at, ((raw, identity), fingerprint)) in entries {
             let key = identity.key();
             if seen.insert(key.clone()) {
                 let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
-                listed.push(ListedEntry { raw, identity, key, fingerprint, is_same });
+                let is_reissue = is_reissue(at, &raw, &key);
+                listed.push(ListedEntry { raw, identity, key, fingerprint, is_same, is_reissue });
             }
         }
         listed
@@ -252,6 +337,9 @@ impl Recogniser {
     /// The identity of an entry; `group` are the entries with the same own identity.
     fn recognised_by(&self, at: usize, group: &[usize], known: &HashMap<String, StoredSummary>) -> Identity {
         let own = &self.own[at];
+        if let Some(key) = self.relisted.get(&at) {
+            return Identity::from_key(key);
+        }
         let Some(Outline { raw, further }) = &self.outlines[at] else { return own.clone() };
         let stored = known.get(&self.keys[at]);
         if stored.is_some_and(|stored| keys::is_known(raw, stored)) && group.len() == 1 {
@@ -275,7 +363,12 @@ impl Recogniser {
         let is_taken = match stored {
             // Of several entries, the known one keeps its identity.
             Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
-            Some(stored) => keys::is_reused(raw, stored),
+            Some(stored) => {
+                keys::is_reused(raw, stored)
+                    || self.is_positional && keys::has_other_title(raw, stored)
+                    || self.may_have_fronts && keys::is_whatever_is_newest(raw, stored)
+                    || self.relisted.values().any(|relisted| *relisted == self.keys[at])
+            }
             None => is_shared,
         };
         if is_taken { distinguishing_identity(raw, further, &others, stored) } else { None }
@@ -327,14 +420,16 @@ impl Preparation<'_> {
         if listed.iter().any(|listed| !listed.is_same) {
             boilerplate::strip(&mut listed.iter_mut().map(|listed| &mut listed.raw).collect::<Vec<_>>());
         }
-        let candidate = |listed: ListedEntry| {
-            let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed)));
+        let recurring = recurring_titles(&listed);
+        let candidate = |(at, listed): (usize, ListedEntry)| {
+            let is_recurring = recurring.contains(&at) || listed.is_reissue;
+            let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed, is_recurring)));
             Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
         };
-        listed.into_iter().map(candidate).collect()
+        listed.into_iter().enumerate().map(candidate).collect()
     }
 
-    fn clean(&self, listed: &ListedEntry) -> CleanedEntry {
+    fn clean(&self, listed: &ListedEntry, is_recurring: bool) -> CleanedEntry {
         // The configuration takes precedence over a template that says "en" on every page.
         let language = self.source.language.as_deref().or(self.language);
         let context = Context {
@@ -353,8 +448,60 @@ impl Preparation<'_> {
             RuleOutcome::Dropped(rule) => Some(rule.to_string()),
             _ => None,
         };
-        CleanedEntry { keys: keys_of(&entry), sketch: sketch_of(&entry, self.now), entry, topics, dropped_by }
+        let (mut keys, mut occasion) = (keys_of(&entry), occasion_of(&entry));
+        if is_recurring && !says_enough(&entry) {
+            // It shares its title, and maybe its address, with others: only its identity tells it from them.
+            let is_shared =
+                |key: &Key| keys::is_of_title(key) || listed.is_reissue && key.kind == KeyKind::Own;
+            keys.retain(|key| !is_shared(key));
+            occasion = Some((hash64(listed.key.as_bytes()) % OCCASIONS).to_string());
+        }
+        let sketch = sketch_on(&entry, self.now, occasion);
+        CleanedEntry { keys, sketch, entry, topics, dropped_by }
     }
+}
+
+/// Numbers that tell entries of one title apart.
+const OCCASIONS: u64 = 1_000_000_000;
+/// Texts of so many words are compared, whatever the titles are, in words.
+const TELLING_WORDS_MIN: usize = 40;
+/// Two equal texts of so many words under one title are of one entry that is listed twice, in words.
+const EQUAL_WORDS_MIN: usize = 8;
+
+/// Whether the text of an entry is long enough to tell it from others of its title.
+fn says_enough(entry: &Entry) -> bool {
+    let words = |text: &str| text.split_whitespace().take(TELLING_WORDS_MIN).count() >= TELLING_WORDS_MIN;
+    words(&entry.summary) || entry.content_html.as_deref().is_some_and(|html| words(&text_of_safe_html(html)))
+}
+
+/// The positions of entries whose title others of the document have too, with other texts or with too little text to tell.
+fn recurring_titles(listed: &[ListedEntry]) -> HashSet<usize> {
+    if listed.iter().all(|listed| listed.is_same) {
+        return HashSet::new();
+    }
+    let mut by_title: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, ListedEntry { raw, .. }) in listed.iter().enumerate() {
+        let title = fold(&raw.title.as_ref().map(plain).unwrap_or_default());
+        if !title.trim().is_empty() {
+            by_title.entry(title).or_default().push(at);
+        }
+    }
+    let mut recurring = HashSet::new();
+    for shared in by_title.into_values().filter(|of_title| of_title.len() > 1) {
+        let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
+        for at in shared {
+            let raw = &listed[at].raw;
+            let text = raw.summary.as_ref().or(raw.content.as_ref()).map(plain).unwrap_or_default();
+            by_text.entry(text).or_default().push(at);
+        }
+        let is_listed_twice = |text: &str, of_text: &[usize]| {
+            of_text.len() > 1 && text.split_whitespace().take(EQUAL_WORDS_MIN).count() >= EQUAL_WORDS_MIN
+        };
+        recurring.extend(
+            by_text.iter().filter(|(text, of_text)| !is_listed_twice(text, of_text)).flat_map(|(_, at)| at),
+        );
+    }
+    recurring
 }
 
 /// The keys of a normalized entry.
@@ -367,8 +514,17 @@ pub fn opening_of(entry: &Entry) -> Opening<'_> {
     Opening { title: &entry.title, text: &entry.summary }
 }
 
+/// What tells entries of one name apart: meetings, by their days, and issues of a series, by their numbers.
+fn occasion_of(entry: &Entry) -> Option<String> {
+    entry.event.as_ref().map(|event| event.begin.date().to_string()).or_else(|| issue_of(entry))
+}
+
 /// The sketch of a normalized entry. Without a date, the day it was first seen is used.
 pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
+    sketch_on(entry, first_seen, occasion_of(entry))
+}
+
+fn sketch_on(entry: &Entry, first_seen: Timestamp, occasion: Option<String>) -> Sketch {
     let content = entry.content_html.as_deref().map(text_of_safe_html);
     let text = content.as_deref().filter(|text| text.len() > entry.summary.len()).unwrap_or(&entry.summary);
     let own = entry.url.as_deref().and_then(canonical_key);
@@ -386,9 +542,6 @@ pub fn sketch_of(entry: &Entry, first_seen: Timestamp) -> Sketch {
             links.push(link);
         }
     }
-    // Meetings of one name are told apart by their days, as issues of a series are by their numbers.
-    let occasion =
-        entry.event.as_ref().map(|event| event.begin.date().to_string()).or_else(|| issue_of(entry));
     let title =
         occasion.map_or_else(|| entry.title.clone(), |occasion| format!("{} {occasion}", entry.title));
     // Who announces the same meeting, on whatever day, tells of the same day.

@@ -78,6 +78,20 @@ pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]
     found.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
+/// Finds such entries in a document of which others are known: only by their dates, as the others show that this is no copy of an
+/// earlier visit.
+pub(super) fn recognise_some(
+    entries: &[RawEntry],
+    recent: &[(String, StoredSummary)],
+) -> Vec<RecognisedEntry> {
+    let dated = |found: &Vec<RecognisedEntry>| {
+        found.len() >= DATED_MIN && found.iter().all(|one| day_of(&entries[one.at]).is_some())
+    };
+    let grains = [MatchPrecision::All, MatchPrecision::TitleAndDate];
+    let mut found = grains.into_iter().map(|grain| recognise_by(grain, entries, recent));
+    found.find(dated).unwrap_or_default()
+}
+
 fn recognise_by(
     grain: MatchPrecision,
     entries: &[RawEntry],
@@ -124,7 +138,7 @@ fn features_of(raw: &RawEntry) -> Option<MatchFields<'_>> {
 }
 
 /// When the event of an entry begins, or else its date.
-fn day_of(raw: &RawEntry) -> Option<Timestamp> {
+pub(super) fn day_of(raw: &RawEntry) -> Option<Timestamp> {
     let begin = raw.event.as_ref().and_then(|event| event.begin.instant());
     begin.or_else(|| raw.date())
 }

@@ -1,0 +1,147 @@
+//! Entries that are listed under another identity than they are stored under, in a document of which others are known: their
+//! identifiers or addresses changed at an earlier visit, or count the places in the list, so that each new entry moves all others.
+
+use std::collections::{HashMap, HashSet};
+
+use super::visits::day_of;
+use crate::dedupe::keys;
+use crate::model::address::canonical_key;
+use crate::model::entry::StoredSummary;
+use crate::model::feed::RawEntry;
+use crate::support::text::fold;
+
+/// An entry that is not known by its own identity.
+pub(super) struct Doubtful<'a> {
+    /// Its position in the document.
+    pub at: usize,
+    /// With a title in plain text.
+    pub raw: &'a RawEntry,
+    /// Its identity is that of a stored entry which it does not seem to be.
+    pub is_taken: bool,
+}
+
+/// What an entry is recognised by: its address or the path of it, its folded title, its date in seconds.
+type MatchKey = (Option<String>, String, Option<i64>);
+
+/// What of an address has to agree beside title and date, in the order in which it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MatchedPlace {
+    Address,
+    /// The site has another name now.
+    Path,
+    /// Nothing: only where the identity is that of another entry.
+    None,
+}
+
+impl MatchedPlace {
+    /// What has to agree; `None` where that says too little.
+    fn key(self, url: Option<&str>, title: &str, date: Option<i64>) -> Option<MatchKey> {
+        let address = url.and_then(canonical_key).map(|key| {
+            format!("{key}#{}", url.and_then(|url| url.split_once('#')).map_or("", |(_, part)| part))
+        });
+        let title = fold(title);
+        let (place, tells) = match self {
+            // With neither address nor date, a title alone may be that of many.
+            MatchedPlace::Address => (address.clone(), address.is_some() || date.is_some()),
+            MatchedPlace::Path => {
+                let path = address.and_then(|address| Some(address.split_once('/')?.1.to_owned()));
+                let path = path.filter(|path| path.contains(char::is_alphanumeric));
+                (path.clone(), path.is_some() && date.is_some())
+            }
+            MatchedPlace::None => (None, true),
+        };
+        (tells && !title.trim().is_empty()).then_some((place, title, date))
+    }
+}
+
+/// The stored entries that these are: their positions in `free`, by positions in the document. `free` are the source's latest entries,
+/// the newest first, without those that the document lists under their identities.
+pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)]) -> HashMap<usize, usize> {
+    let mut found = HashMap::new();
+    let mut used = HashSet::new();
+    for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::None] {
+        let mut stored: HashMap<MatchKey, Vec<usize>> = HashMap::new();
+        for (at, (_, one)) in free.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
+            let date = one.date.map(|date| date.as_second());
+            if let Some(key) = place.key(one.url.as_deref(), &one.title, date) {
+                stored.entry(key).or_default().push(at);
+            }
+        }
+        let mut listed: HashMap<MatchKey, Vec<&Doubtful>> = HashMap::new();
+        for one in doubtful.iter().filter(|one| !found.contains_key(&one.at)) {
+            let date = day_of(one.raw).map(|date| date.as_second());
+            let title = one.raw.title.as_ref().map_or("", |title| title.value.as_str());
+            if let Some(key) = place.key(one.raw.url(), title, date) {
+                listed.entry(key).or_default().push(one);
+            }
+        }
+        for (key, listed) in &listed {
+            let ([one], Some(stored)) = (listed.as_slice(), stored.get(key)) else { continue };
+            // Its title alone tells where the identity does not.
+            let is_candidate =
+                place != MatchedPlace::None || one.is_taken && (key.2.is_some() || stored.len() == 1);
+            // Of several, the oldest: where one was stored again before it was recognised.
+            let oldest = stored.last().filter(|at| keys::has_same_text(one.raw, &free[**at].1));
+            if let Some(at) = oldest.filter(|_| is_candidate) {
+                found.insert(one.at, *at);
+                used.insert(*at);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::feed::{Link, RawText};
+
+    fn raw(url: &str, title: &str, date: &str) -> RawEntry {
+        RawEntry {
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            published: date.parse().ok(),
+            ..RawEntry::default()
+        }
+    }
+
+    fn found(listed: &[(RawEntry, bool)], stored: &[RawEntry]) -> Vec<Option<usize>> {
+        let free: Vec<_> =
+            stored.iter().enumerate().map(|(at, raw)| (at.to_string(), StoredSummary::of(raw, ""))).collect();
+        let doubtful: Vec<Doubtful> = listed
+            .iter()
+            .enumerate()
+            .map(|(at, (raw, is_taken))| Doubtful { at, raw, is_taken: *is_taken })
+            .collect();
+        let found = recognise(&doubtful, &free);
+        (0..listed.len()).map(|at| found.get(&at).copied()).collect()
+    }
+
+    #[test]
+    fn an_entry_is_recognised_by_address_title_and_date_whatever_its_identifier() {
+        for date in ["", "2026-11-01T00:00:00Z"] {
+            let stored = [raw("https://x.org/a", "Bridge", date), raw("https://x.org/b", "Budget", date)];
+            let listed = [(raw("http://x.org/b", "Budget", date), false)];
+            assert_eq!(found(&listed, &stored), [Some(1)]);
+            let elsewhere = [(raw("https://x.org/c", "Budget", date), false)];
+            assert_eq!(found(&elsewhere, &stored), [None], "the same title at another address");
+            let moved = [(raw("https://new.example/b", "Budget", date), false)];
+            let is_dated = !date.is_empty();
+            assert_eq!(found(&moved, &stored), [is_dated.then_some(1)], "at another host");
+        }
+    }
+
+    #[test]
+    fn where_identities_count_places_the_title_tells() {
+        let stored = [raw("https://x.org/?n=1", "Bridge", ""), raw("https://x.org/?n=2", "Budget", "")];
+        let listed = [
+            (raw("https://x.org/?n=1", "Schools", ""), true),
+            (raw("https://x.org/?n=2", "Bridge", ""), true),
+        ];
+        assert_eq!(found(&listed, &stored), [None, Some(0)]);
+        let twice = [(listed[1].0.clone(), true), (raw("https://x.org/?n=3", "Bridge", ""), true)];
+        assert_eq!(found(&twice, &stored), [None, None], "a title that several have");
+        let later = [(raw("https://x.org/?n=2", "Bridge", "2026-11-01T00:00:00Z"), true)];
+        assert_eq!(found(&later, &stored), [None], "of another date");
+    }
+}
