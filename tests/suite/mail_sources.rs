@@ -182,7 +182,9 @@ fn mail_that_takes_too_long_to_read_is_left_for_later_and_said() {
         "[[source]]\nid = \"s\"\nkind = \"mail\"\nurl = \"mailto:in@in.example\"\nfrom = [\"x.example\"]\n";
     let app = App::new(&format!("deadline = \"1s\"\n{source}"));
     let head = "From: a@x.example\r\nTo: in@in.example\r\nMessage-ID: <1@x>\r\nSubject: The story\r\nContent-Type: text/html\r\n\r\n<p>A story for all who live here, as long as it is.</p>";
-    let mail = format!("{head}{}\r\n", "<p>a &amp; b &amp; c</p>\r\n".repeat(1 << 16));
+    // As large as mails may be.
+    let link = "<a href='https://x.example/a?b=c&d=e'>a</a>\r\n";
+    let mail = format!("{head}{}\r\n", link.repeat(16_500_000 / link.len()));
     let mut lmtp = Lmtp::start(&app);
     lmtp.say("MAIL FROM:<a@x.example>\r\nRCPT TO:<in@in.example>\r\nDATA\r\n", 3);
     let answer = lmtp.say(&format!("{mail}.\r\n"), 1);
