@@ -13,7 +13,6 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use self::postgres::Session;
 use super::Result;
-use super::full_text::{Fts5, FullText, TsVector};
 
 pub(super) use self::postgres::connect;
 
@@ -106,14 +105,6 @@ impl Db {
     /// Whether the connection is of no use any more: the server closed it.
     pub(super) fn is_closed(&self) -> bool {
         matches!(&self.backend, Backend::Postgres(session) if session.is_closed())
-    }
-
-    /// The index for searching in words.
-    pub(super) fn full_text(&self) -> &'static dyn FullText {
-        match &self.backend {
-            Backend::Sqlite(_) => &Fts5,
-            Backend::Postgres(_) => &TsVector,
-        }
     }
 
     /// Begins a unit that writes: no other one is under way, in any process, until it ends. What it reads is what the last one left.

@@ -33,8 +33,13 @@ pub(super) trait FullText {
     ) -> Result<Vec<EntryKey>>;
 }
 
+/// The index of a database.
+pub(super) fn index_of(db: &Db) -> &'static dyn FullText {
+    if db.file().is_some() { &Fts5 } else { &TsVector }
+}
+
 /// The virtual table of SQLite.
-pub(super) struct Fts5;
+struct Fts5;
 
 impl FullText for Fts5 {
     fn put(&self, db: &Db, entry: EntryKey, title: &str, summary: &str) -> Result<()> {
@@ -66,7 +71,7 @@ impl FullText for Fts5 {
 }
 
 /// Lists of words under an index of PostgreSQL, folded by us: they are the same whatever dictionaries a server has.
-pub(super) struct TsVector;
+struct TsVector;
 
 impl FullText for TsVector {
     fn put(&self, db: &Db, entry: EntryKey, title: &str, summary: &str) -> Result<()> {

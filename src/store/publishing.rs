@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::entries::{MarkupScope, published};
-use super::full_text::SearchTerms;
+use super::full_text::{SearchTerms, index_of};
 use super::unit::{Publishing, Write};
 use super::values::keys_text;
 use super::{Result, Unit, millis, optional_time, time};
@@ -143,7 +143,7 @@ impl<A> Publishing<'_, A> {
         }
         let anywhere = SearchTerms { words, in_title: false, last_is_prefix: false };
         let entries_max = stories_max * ENTRIES_OF_STORY;
-        let index = self.db.full_text();
+        let index = index_of(self.db);
         let matches =
             index.matches(self.db, anywhere, EntryKey::BEFORE_ALL, stories_max * MATCHES_OF_STORY)?;
         let mut keys: Vec<StoryKey> = Vec::new();
@@ -317,7 +317,7 @@ impl Publishing<'_, Write> {
         for (key, title, summary) in &rows {
             self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
             if let (Some(title), Some(summary)) = (title, summary) {
-                self.db.full_text().put(self.db, *key, title, summary)?;
+                index_of(self.db).put(self.db, *key, title, summary)?;
             }
             self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [key])?;
         }
