@@ -252,6 +252,24 @@ impl Db {
         })
     }
 
+    /// Adds a row to a table whose keys the database gives out, in the column `pk`; returns its key.
+    #[cfg_attr(test, track_caller)]
+    pub(super) fn insert_row(&self, sql: &str, parameters: impl Parameters) -> Result<i64> {
+        #[cfg(test)]
+        self.note(sql, std::panic::Location::caller());
+        match self.file() {
+            // To have it returned costs SQLite a table for the result.
+            Some(file) => parameters.with(|values| {
+                file.prepare_cached(sql)?.execute(values)?;
+                Ok(file.last_insert_rowid())
+            }),
+            None => {
+                let key = self.first(&format!("{sql} RETURNING pk"), parameters, |row| row.get(0))?;
+                Ok(key.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+            }
+        }
+    }
+
     /// The first row, if any.
     #[cfg_attr(test, track_caller)]
     pub(super) fn row<T>(

@@ -270,7 +270,7 @@ impl Intake<'_, Write> {
         let story = self.story_key(&entry.story)?;
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
                        last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING pk";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
         let parameters = params![
             e.id,
             e.source,
@@ -295,7 +295,7 @@ impl Intake<'_, Write> {
             entry.is_announced,
             millis(sort_date(e, entry.first_seen)),
         ];
-        let key: EntryKey = self.db.one(sql, parameters, |row| row.get(0))?;
+        let key = EntryKey(self.db.insert_row(sql, parameters)?);
         self.mark_changed(story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)?;

@@ -527,8 +527,8 @@ impl Mailing<'_, Write> {
         issue: &Issue,
     ) -> Result<IssueKey> {
         let sql = "INSERT INTO issue (digest, slot, created, subject, text, html, name, is_archived, mark, language, reply_to, forwarded)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?7 = '', 1, 0), ?8, ?9, ?10, ?11) RETURNING pk";
-        self.db.one(
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, iif(?7 = '', 1, 0), ?8, ?9, ?10, ?11)";
+        let key = self.db.insert_row(
             sql,
             params![
                 digest,
@@ -543,8 +543,8 @@ impl Mailing<'_, Write> {
                 issue.forwarded.as_ref().map(|mail| &mail.reply_to),
                 issue.forwarded.as_ref().map(|mail| &mail.message),
             ],
-            |row| row.get(0),
-        )
+        )?;
+        Ok(IssueKey(key))
     }
 
     /// Records that the web version of an issue is written.

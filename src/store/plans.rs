@@ -528,7 +528,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("websub", include_str!("websub.rs")),
     ];
     let is_call = |line: &str| {
-        ["execute(", "row(", "one(", "rows(", "each("]
+        ["execute(", "insert_row(", "row(", "one(", "rows(", "each("]
             .iter()
             .any(|method| line.contains(&format!("db.{method}")))
     };
