@@ -95,6 +95,12 @@ impl ConnectionPool {
             StoreUrl::Postgres { url, cache } => {
                 let config = url.parse().map_err(StoreError::from)?;
                 files::create_private_folder(cache).map_err(StoreError::File)?;
+                // The folder may be somebody else's as well.
+                files::narrow_folder(cache, |name| {
+                    name == "index"
+                        || name.ends_with(".segment")
+                        || name.bytes().all(|byte| byte.is_ascii_hexdigit())
+                });
                 (Place::Server(Box::new(config)), cache.join("features"), cache.join("workers"))
             }
         };
