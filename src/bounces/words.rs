@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::support::i18n;
-use crate::support::text::fold;
+use crate::support::text::{fold, truncated};
 
 static LISTS: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
     let lines = include_str!("words.txt").lines().filter(|line| !line.starts_with('#'));
@@ -91,8 +91,7 @@ const REQUEST_BYTES_MAX: usize = 1024;
 
 /// Whether a subject begins like that of a reply.
 pub(super) fn is_reply(subject: &str) -> bool {
-    let end = (0..=REQUEST_BYTES_MAX.min(subject.len())).rev().find(|end| subject.is_char_boundary(*end));
-    without_prefixes(&subject[..end.unwrap_or(0)]).1
+    without_prefixes(truncated(subject, REQUEST_BYTES_MAX)).1
 }
 
 /// Whether a subject or line is a request to leave and nothing else: a reply to a title about something that should stop is not.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::support::text::fold;
+use crate::support::text::{fold, truncated};
 
 /// Bits of a bucket number: more take more memory, fewer cause more collisions.
 const BUCKET_BITS: u32 = 19;
@@ -116,11 +116,7 @@ fn words_of(folded: &str) -> impl Iterator<Item = &str> {
 
 /// The part of a text that is examined, folded.
 fn prepared(text: &str) -> String {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    fold(&text[..end])
+    fold(truncated(text, TEXT_BYTES_MAX))
 }
 
 /// Calls `on_bucket` for each n-gram of a folded text, and of its title if there is more, with the number of its word, and its field.

@@ -17,6 +17,7 @@ use crate::model::keys::IssueKey;
 use crate::model::mail_address::Address;
 use crate::model::refusal::OwnIdentity;
 use crate::model::token::{BOUNCE, PREFERENCES, SigningKey, UNSUBSCRIBE};
+use crate::support::text::truncated;
 
 /// The sender of all mail.
 #[derive(Debug, Clone)]
@@ -244,7 +245,7 @@ fn folded(head: &str) -> String {
             let start = if start == 0 { rest.find(": ").map_or(0, |colon| colon + 2) } else { start };
             let is_within = |at: &usize| *at > start;
             let text = rest.trim_end();
-            let last = text[..floor_char_boundary(text, HEAD_LINE_BYTES_MAX)].rfind(' ').filter(is_within);
+            let last = truncated(text, HEAD_LINE_BYTES_MAX).rfind(' ').filter(is_within);
             let Some(at) = last.or_else(|| text[start..].find(' ').map(|at| start + at)) else { break };
             out.push_str(&rest[..at]);
             out.push_str("\r\n");
@@ -253,11 +254,6 @@ fn folded(head: &str) -> String {
         out.push_str(rest);
     }
     out
-}
-
-/// The last place up to `at` where a text can be cut.
-fn floor_char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// A message ready to send.

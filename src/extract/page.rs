@@ -27,7 +27,7 @@ use super::words;
 use super::xml::resolve_against;
 use crate::model::feed::{FEED_MEDIA_TYPES, FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
-use crate::support::text::{LineBuffer, bound_markup, fold, many, one_line, shorten};
+use crate::support::text::{LineBuffer, bound_markup, fold, many, one_line, shorten, truncated};
 
 /// Maximum number of feeds and of calendars that a page names: the first so many.
 const NAMED_MAX: usize = 1000;
@@ -647,10 +647,8 @@ const PIECE_BYTES: usize = 1024;
 
 fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
-        let most = text.len().min(PIECE_BYTES);
-        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at))?;
-        let (piece, rest) = text.split_at(end);
-        text = rest;
+        let piece = truncated(text, PIECE_BYTES);
+        text = &text[piece.len()..];
         (!piece.is_empty()).then_some(piece)
     })
 }

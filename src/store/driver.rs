@@ -125,14 +125,6 @@ impl Db {
         }
     }
 
-    /// Begins a transaction beside those that write: for rows that no unit of work looks at.
-    pub(super) fn begin_apart(&self) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(_) => self.control("BEGIN IMMEDIATE"),
-            Backend::Postgres(session) => session.control("BEGIN"),
-        }
-    }
-
     /// Runs a transaction-control statement (COMMIT, SAVEPOINT, ...). These touch no table, so their plans are not recorded.
     pub(super) fn control(&self, sql: &str) -> Result<()> {
         match &self.backend {

@@ -69,11 +69,9 @@ pub enum StoreError {
     InUse,
     #[error("the rows of the table {0} are not those that were read: nothing was changed")]
     NotCopied(String),
-    #[error("the database holds something else: choose another in [store] url")]
-    ForeignDatabase,
     #[error("the database was written by a later version of courant: use that one")]
     Later,
-    #[error("the file is a database, but not one of courant's: choose another [store] path")]
+    #[error("the database holds something else: choose another in [store] url")]
     Foreign,
     #[error("{FULL}")]
     Full,
@@ -287,7 +285,7 @@ impl Store {
     /// When there is such a file already, or the disk fails.
     pub fn back_up(&self, file: &Path) -> Result<()> {
         if file.exists() {
-            return Err(StoreError::NotEmpty);
+            return Err(StoreError::File(std::io::ErrorKind::AlreadyExists.into()));
         }
         let half = hidden_path(file, "half");
         drop(files::open_private(&half).map_err(StoreError::File)?);

@@ -162,11 +162,11 @@ impl ConnectionPool {
         Ok(dead)
     }
 
-    /// Work on a connection of its own, beside the units that write: for what these do not look at.
+    /// Work for a server on a connection of its own, beside the units that write: for rows that these do not look at.
     fn apart<T>(&self, work: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let reader = PooledReader { pool: self, db: Some(self.take_reader()?) };
         let Some(db) = &reader.db else { return Err(StoreError::Busy) };
-        db.begin_apart()?;
+        db.control("BEGIN")?;
         let transaction = Transaction { db, is_open: true };
         let result = work(db)?;
         transaction.commit()?;

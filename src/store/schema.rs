@@ -99,7 +99,7 @@ pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)
             Some(at) => on_step(at + 1, SERVER_STEPS.len()),
             None => {
                 if has_table(&mut transaction, "")? {
-                    return Err(StoreError::ForeignDatabase);
+                    return Err(StoreError::Foreign);
                 }
                 transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
             }

@@ -80,17 +80,17 @@ fn tables() -> Result<Vec<Table>> {
 }
 
 impl Table {
-    fn select(&self) -> String {
-        let columns: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-        // The id by which an index of features knows its database is the database's own.
+    /// The rows that are copied. The id by which an index of features knows its database is the database's own.
+    fn copied(&self) -> String {
         let own = if self.name == "secret" { " WHERE name <> 'store'" } else { "" };
-        format!("SELECT {} FROM {}{own}", columns.join(", "), self.name)
+        format!("FROM {}{own}", self.name)
     }
 
     /// Visits the rows, and answers what there is.
     fn each(&self, db: &Db, mut visit: impl FnMut(Vec<Value>) -> Result<()>) -> Result<CopiedTable> {
         let mut copied = CopiedTable { name: self.name.clone(), rows: 0, checksum: 0 };
-        db.each(&self.select(), [], |row| {
+        let columns: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        db.each(&format!("SELECT {} {}", columns.join(", "), self.copied()), [], |row| {
             let values: Vec<Value> =
                 (0..self.columns.len()).map(|column| row.get(column)).collect::<rusqlite::Result<_>>()?;
             copied.rows += 1;
@@ -144,10 +144,9 @@ fn bytes_of(values: &[Value]) -> Vec<u8> {
 pub(super) fn copy(from: &Unit<Read>, to: &Unit<Write>) -> Result<Vec<CopiedTable>> {
     let tables = tables()?;
     for table in tables.iter().rev() {
-        let own = if table.name == "secret" { " WHERE name <> 'store'" } else { "" };
-        to.db.execute(&format!("DELETE FROM {}{own}", table.name), [])?;
+        to.db.execute(&format!("DELETE {}", table.copied()), [])?;
     }
-    for table in ["lease", "unindexed", "entry_text"] {
+    for table in OWN_TABLES.into_iter().chain(["entry_text"]) {
         to.db.execute(&format!("DELETE FROM {table}"), [])?;
     }
     if let Some(index) = to.index {

@@ -20,6 +20,12 @@ pub fn named_reference(name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The beginning of a text, of at most so many bytes.
+pub fn truncated(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// Replaces runs of white space and control characters by one space; no-break spaces are typography and are kept.
 pub fn one_line(text: &str) -> String {
     let mut line = LineBuffer::with_capacity(text.len());

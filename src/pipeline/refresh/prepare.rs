@@ -24,7 +24,7 @@ use crate::model::topic::TopicMatch;
 use crate::normalize::entry::{Context, fingerprint, identity, normalize, plain};
 use crate::normalize::html::{safe_html, text_of_safe_html};
 use crate::normalize::language::LanguageDetector;
-use crate::support::text::fold;
+use crate::support::text::{fold, truncated};
 
 /// An entry as listed by the source, with the identity it is recognised by. The fingerprint covers what is listed, before the
 /// item's own page adds to it.
@@ -89,11 +89,8 @@ struct Outline {
 impl Outline {
     fn of(raw: &RawEntry, own: &Identity) -> Outline {
         let start = |text: &RawText| {
-            let end = (0..=text.value.len().min(OUTLINE_BYTES_MAX))
-                .rev()
-                .find(|at| text.value.is_char_boundary(*at));
-            let value = &text.value[..end.unwrap_or(0)];
-            RawText { value: value.to_owned(), is_html: text.is_html, ..RawText::default() }
+            let value = truncated(&text.value, OUTLINE_BYTES_MAX).to_owned();
+            RawText { value, is_html: text.is_html, ..RawText::default() }
         };
         let title = raw.title.as_ref().map(plain);
         let raw = RawEntry {

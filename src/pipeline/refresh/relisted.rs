@@ -94,16 +94,7 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::feed::{Link, RawText};
-
-    fn raw(url: &str, title: &str, date: &str) -> RawEntry {
-        RawEntry {
-            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
-            title: Some(RawText { value: title.into(), ..RawText::default() }),
-            published: date.parse().ok(),
-            ..RawEntry::default()
-        }
-    }
+    use crate::pipeline::refresh::visits::tests::raw;
 
     fn found(listed: &[(RawEntry, bool)], stored: &[RawEntry]) -> Vec<Option<usize>> {
         let free: Vec<_> =

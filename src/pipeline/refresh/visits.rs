@@ -192,11 +192,11 @@ fn without_values(text: &str, name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::feed::Link;
 
-    fn raw(url: &str, title: &str, date: &str) -> RawEntry {
+    pub(in crate::pipeline::refresh) fn raw(url: &str, title: &str, date: &str) -> RawEntry {
         RawEntry {
             links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
             title: Some(RawText { value: title.into(), ..RawText::default() }),
