@@ -24,6 +24,7 @@ pub(super) struct Decoded<'a> {
 enum Charset {
     Web(&'static Encoding),
     Dos(&'static oem_cp::code_table_type::TableType),
+    Mac(mac_encoding::Encoding),
     Page(&'static CodePage),
     Utf32 { big_endian: bool },
 }
@@ -160,6 +161,9 @@ fn charset_of(label: &str) -> Option<Charset> {
     if let Some(page) = CODE_PAGES.iter().find(|page| page.labels.contains(&plain.as_str())) {
         return Some(Charset::Page(page));
     }
+    if let Some(encoding) = mac_encoding_of(&plain) {
+        return Some(Charset::Mac(encoding));
+    }
     match plain.as_str() {
         "cpis" => return dos_page(861),
         "cpgr" => return dos_page(869),
@@ -180,6 +184,18 @@ fn charset_of(label: &str) -> Option<Charset> {
 fn plain_number(plain: &str, first_digits: &str) -> Option<u16> {
     let mut runs = plain.split(|c: char| !c.is_ascii_digit());
     runs.rfind(|run| run.len() >= 3).unwrap_or(first_digits).parse().ok()
+}
+
+/// The Macintosh set of a label such as `x-mac-ce` or `mac_turkish`, given without punctuation.
+fn mac_encoding_of(plain: &str) -> Option<mac_encoding::Encoding> {
+    let name = plain.strip_prefix('x').unwrap_or(plain).strip_prefix("mac")?;
+    let id = match name {
+        "ce" | "centeuro" | "centraleurope" | "latin2" => "central-european",
+        "iceland" => "icelandic",
+        "romania" => "romanian",
+        name => name,
+    };
+    mac_encoding::Encoding::from_id(id)
 }
 
 fn dos_page(number: u16) -> Option<Charset> {
@@ -237,6 +253,9 @@ fn decode_as<'a>(charset: Charset, bytes: &'a [u8], why: &str) -> Decoded<'a> {
 fn decode_single_bytes(charset: Charset, bytes: &[u8]) -> (String, bool) {
     match charset {
         Charset::Dos(table) => (table.decode_string_lossy(bytes), false),
+        Charset::Mac(encoding) => encoding
+            .decode_strict(bytes)
+            .map_or_else(|_| (encoding.decode(bytes), true), |text| (text, false)),
         Charset::Page(page) => decode_page(page, bytes),
         Charset::Utf32 { big_endian } => {
             let unit = |c: &[u8]| {
@@ -358,7 +377,11 @@ mod tests {
             ("csIBM864", b"\x80", "°"),
             ("cspc8codepage437", b"\x80", "Ç"),
             ("cp-is", b"\x80", "Ç"),
-            ("MacCentralEurope", b"\x80", "Ä"),
+            ("MacCentralEurope", b"\x81", "Ā"),
+            ("x-mac-ce", b"\x81", "Ā"),
+            ("mac_turkish", b"\xdc", "İ"),
+            ("Mac-Iceland", b"\xa0", "Ý"),
+            ("x-mac-greek", b"\xb0", "Α"),
             ("KOI8-T", b"\x80", "қ"),
         ] {
             let bytes = xml(label, body);
