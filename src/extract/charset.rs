@@ -377,6 +377,7 @@ mod tests {
             ("csIBM864", b"\x80", "°"),
             ("cspc8codepage437", b"\x80", "Ç"),
             ("cp-is", b"\x80", "Ç"),
+            ("cp720", b"\x98", "\u{621}"),
             ("MacCentralEurope", b"\x81", "Ā"),
             ("x-mac-ce", b"\x81", "Ā"),
             ("mac_turkish", b"\xdc", "İ"),
