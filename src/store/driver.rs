@@ -4,7 +4,8 @@
 
 mod postgres;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ::postgres::Client;
@@ -24,11 +25,21 @@ pub(super) struct Db {
     backend: Backend,
     /// Number of transactions begun on this connection.
     begun: Cell<u64>,
+    /// The greatest key of each table that this transaction adds rows to, as it was and as it is, by the statement that reads it.
+    last_keys: RefCell<HashMap<&'static str, (i64, i64)>>,
+}
+
+/// When rows that wait are added: each kind after those that it refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    Stories,
+    Entries,
+    OfEntries,
 }
 
 enum Backend {
     Sqlite(Connection),
-    Postgres(Session),
+    Postgres(Box<Session>),
 }
 
 /// A row of a result. Columns are counted from 0.
@@ -86,12 +97,16 @@ impl Db {
     /// A connection to a file of SQLite.
     pub(super) fn sqlite(connection: Connection) -> Db {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Db { backend: Backend::Sqlite(connection), begun: Cell::new(0) }
+        Db::new(Backend::Sqlite(connection))
     }
 
     /// A connection to a PostgreSQL server.
     pub(super) fn postgres(client: Client) -> Db {
-        Db { backend: Backend::Postgres(Session::new(client)), begun: Cell::new(0) }
+        Db::new(Backend::Postgres(Box::new(Session::new(client))))
+    }
+
+    fn new(backend: Backend) -> Db {
+        Db { backend, begun: Cell::new(0), last_keys: RefCell::default() }
     }
 
     /// The connection to a file, for what is not a statement of a unit of work: pragmas, interrupts, migrations.
@@ -110,6 +125,7 @@ impl Db {
     /// Begins a unit that writes: no other one is under way, in any process, until it ends. What it reads is what the last one left.
     pub(super) fn begin_write(&self) -> Result<()> {
         self.begun.set(self.begun.get() + 1);
+        self.last_keys.borrow_mut().clear();
         match &self.backend {
             Backend::Sqlite(_) => self.control("BEGIN IMMEDIATE"),
             Backend::Postgres(session) => session.begin_write(),
@@ -134,6 +150,69 @@ impl Db {
             }
             Backend::Postgres(session) => session.control(sql),
         }
+    }
+
+    /// Takes back what was written since a savepoint.
+    pub(super) fn roll_back_to(&self, savepoint: &str) -> Result<()> {
+        self.last_keys.borrow_mut().clear();
+        if let Backend::Postgres(session) = &self.backend {
+            session.forget_waiting();
+        }
+        self.control(&format!("ROLLBACK TO {savepoint}"))
+    }
+
+    /// Gives a new row its key, the one after the greatest, which `last` reads. Nobody else adds rows while a unit writes.
+    #[cfg_attr(test, track_caller)]
+    pub(super) fn next_key(&self, last: &'static str) -> Result<i64> {
+        #[cfg(test)]
+        self.note(last, std::panic::Location::caller());
+        let known = self.last_keys.borrow().get(last).copied();
+        let (before, key) = match known {
+            Some(keys) => keys,
+            None => self.first(last, [], |row| row.get(0))?.map_or((0, 0), |key| (key, key)),
+        };
+        self.last_keys.borrow_mut().insert(last, (before, key + 1));
+        Ok(key + 1)
+    }
+
+    /// Whether `next_key` gave out this key in this transaction.
+    pub(super) fn is_added(&self, last: &str, key: i64) -> bool {
+        self.last_keys.borrow().get(last).is_some_and(|(before, _)| key > *before)
+    }
+
+    /// Runs a statement that adds a row, `INSERT … VALUES (…)`, now or before the next statement that may look at it: a server is
+    /// told of many rows at once.
+    #[cfg_attr(test, track_caller)]
+    pub(super) fn execute_later(&self, turn: Turn, sql: &str, parameters: impl Parameters) -> Result<()> {
+        #[cfg(test)]
+        self.note(sql, std::panic::Location::caller());
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => Ok(connection.prepare_cached(sql)?.execute(values).map(drop)?),
+            Backend::Postgres(session) => session.execute_later(turn, sql, values),
+        })
+    }
+
+    /// Adds the rows that wait.
+    pub(super) fn add_waiting(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(session) => session.add_waiting(),
+        }
+    }
+
+    /// Like `row`, of what no row that waits changes: these need not be added first.
+    #[cfg_attr(test, track_caller)]
+    pub(super) fn settled_row<T>(
+        &self,
+        sql: &str,
+        parameters: impl Parameters,
+        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        #[cfg(test)]
+        self.note(sql, std::panic::Location::caller());
+        let Backend::Postgres(session) = &self.backend else { return self.first(sql, parameters, read) };
+        let rows = parameters.with(|values| session.settled_rows(sql, values))?;
+        Ok(rows.first().map(|row| read(&Row::Postgres(row))).transpose()?)
     }
 
     /// Whether a transaction is open. SQLite ends one by itself when the disk is full.

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::params;
+use serde::Serialize;
 
-use super::driver::Row;
+use super::driver::{Row, Turn};
 use super::entries::{details_of, enclosed_in, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
 use super::packed::{Unpacked, pack};
@@ -31,8 +32,7 @@ pub struct Features<'a> {
 /// The placement of a new entry, and when it was first seen.
 #[derive(Debug)]
 pub struct EntryPlacement<'a> {
-    /// The id of the story, which is created if it does not exist.
-    pub story: String,
+    pub story: StoryKey,
     pub relation: Relation,
     pub reason: Option<String>,
     pub is_announced: bool,
@@ -53,6 +53,12 @@ pub struct KeyHolder {
 const KNOWN_ITEMS_MAX: usize = 1_000;
 /// `last_seen` of an entry is updated at most once in this time: a document lists hundreds of known entries at each poll.
 const SEEN_AGAIN_MILLIS: i64 = 86_400_000;
+
+/// Read the greatest key that was used. That of a story is not used again while anything still refers to it: a deleted story may
+/// still be published.
+const LAST_ENTRY: &str = "SELECT coalesce(max(pk), 0) FROM entry";
+const LAST_STORY: &str = "SELECT max(max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0)),
+                                     coalesce((SELECT max(story) FROM published_story), 0))";
 
 /// The hash under which a key is stored.
 fn key_hash(value: &str) -> i64 {
@@ -149,21 +155,35 @@ impl<A> Intake<'_, A> {
         self.db.rows("SELECT language FROM sketch_language", [], |row| row.get(0))
     }
 
-    /// The entries that have a key, oldest first, and the kind of the key.
-    pub fn holders_of_key(&self, key: &str, holders_max: usize) -> Result<Vec<(KeyHolder, KeyKind)>> {
+    /// The entries that have each of these keys, oldest first, and the kind of the key there.
+    pub fn holders_of_keys(
+        &self,
+        keys: &[&str],
+        holders_max: usize,
+    ) -> Result<Vec<Vec<(KeyHolder, KeyKind)>>> {
+        let mut holders = vec![Vec::new(); keys.len()];
         let sql = format!(
-            "SELECT entry.pk, entry.story, entry.source, entry.language, is_alternate FROM entry_key JOIN entry ON entry.pk = entry_key.entry
-             WHERE entry_key.hash = ?1 ORDER BY entry_key.entry LIMIT {holders_max}"
+            "SELECT asked.key, entry.pk, entry.story, entry.source, entry.language, is_alternate FROM json_each(?1) AS asked
+             CROSS JOIN entry_key ON entry_key.hash = CAST(asked.value AS BIGINT) AND entry_key.entry < coalesce((SELECT entry FROM entry_key AS own
+                 WHERE own.hash = CAST(asked.value AS BIGINT) ORDER BY entry LIMIT 1 OFFSET {holders_max}), {})
+             JOIN entry ON entry.pk = entry_key.entry ORDER BY entry_key.entry",
+            i64::MAX
         );
-        self.db.rows(&sql, [key_hash(key)], |row| {
+        let hashes: Vec<i64> = keys.iter().map(|key| key_hash(key)).collect();
+        self.db.each(&sql, [texts(&hashes)], |row| {
             let holder = KeyHolder {
-                entry: row.get(0)?,
-                story: row.get(1)?,
-                source: row.get(2)?,
-                language: row.get(3)?,
+                entry: row.get(1)?,
+                story: row.get(2)?,
+                source: row.get(3)?,
+                language: row.get(4)?,
             };
-            Ok((holder, if row.get(4)? { KeyKind::Alternate } else { KeyKind::Own }))
-        })
+            let kind = if row.get(5)? { KeyKind::Alternate } else { KeyKind::Own };
+            if let Some(of_key) = holders.get_mut(row.get::<i64>(0)? as usize) {
+                of_key.push((holder, kind));
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(holders)
     }
 
     /// The stories of entries; entries that no longer exist are left out.
@@ -180,7 +200,12 @@ impl<A> Intake<'_, A> {
     /// The story of an entry and, if already made, its sketch.
     pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
         let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
-        let row = self.db.row(sql, [entry], |row| Ok((row.get(0)?, row.get::<Option<Vec<u8>>>(1)?)))?;
+        // What this unit has added waits until somebody asks for it.
+        if self.db.is_added(LAST_ENTRY, entry.0) {
+            self.db.add_waiting()?;
+        }
+        let row =
+            self.db.settled_row(sql, [entry], |row| Ok((row.get(0)?, row.get::<Option<Vec<u8>>>(1)?)))?;
         Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
     }
 
@@ -201,9 +226,11 @@ impl<A> Intake<'_, A> {
         self.db.rows(&sql, [story], |row| row.get(0))
     }
 
-    /// The id of a story.
-    pub fn story_id(&self, story: StoryKey) -> Result<String> {
-        self.db.one("SELECT id FROM story WHERE pk = ?1", [story], |row| row.get(0))
+    /// Those of these stories that exist, by their ids.
+    pub fn stories_named(&self, ids: &[impl Serialize]) -> Result<HashMap<String, StoryKey>> {
+        let sql = "SELECT story.id, story.pk FROM json_each(?1) AS asked CROSS JOIN story ON story.id = asked.value";
+        let rows = self.db.rows(sql, [texts(ids)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Title and source of an entry, for display.
@@ -260,17 +287,12 @@ impl Intake<'_, Write> {
         }
     }
 
-    /// Stores a new entry in a story, which is created if it does not exist; returns the keys of both.
-    pub fn insert(
-        &self,
-        e: &Entry,
-        entry: &EntryPlacement,
-        features: &Features,
-    ) -> Result<(EntryKey, StoryKey)> {
-        let story = self.story_key(&entry.story)?;
+    /// Stores a new entry in a story; returns its key.
+    pub fn insert(&self, e: &Entry, entry: &EntryPlacement, features: &Features) -> Result<EntryKey> {
+        let key = EntryKey(self.db.next_key(LAST_ENTRY)?);
         let sql = "INSERT INTO entry (id, source, identity, guid, url, title, summary, summary_html, content, language, published, updated, first_seen,
-                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+                       last_seen, changed, fingerprint, details, topics, story, relation, reason, announced, sort_date, pk)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
         let parameters = params![
             e.id,
             e.source,
@@ -289,20 +311,21 @@ impl Intake<'_, Write> {
             e.fingerprint,
             details_of(e),
             topics_of(entry.topics),
-            story,
+            entry.story,
             entry.relation.as_str(),
             entry.reason,
             entry.is_announced,
             millis(sort_date(e, entry.first_seen)),
+            key,
         ];
-        let key = EntryKey(self.db.insert_row(sql, parameters)?);
-        self.mark_changed(story, key)?;
+        self.db.execute_later(Turn::Entries, sql, parameters)?;
+        self.mark_changed(entry.story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)?;
         if let Some(begin) = event_begin(e) {
             self.put_event(key, begin)?;
         }
-        Ok((key, story))
+        Ok(key)
     }
 
     /// Stores how many texts have each group of letters.
@@ -402,48 +425,51 @@ impl Intake<'_, Write> {
         Ok(())
     }
 
-    pub(super) fn story_key(&self, id: &str) -> Result<StoryKey> {
-        // A key is not reused while anything still refers to it: a deleted story may still be published.
-        let sql = "INSERT INTO story (pk, id) VALUES (1 + max(max(coalesce((SELECT max(pk) FROM story), 0), coalesce((SELECT max(story) FROM dirty_story), 0)),
-                       coalesce((SELECT max(story) FROM published_story), 0)), ?1) ON CONFLICT DO NOTHING RETURNING pk";
-        let made = self.db.row(sql, [id], |row| row.get(0))?;
-        match made {
-            Some(key) => Ok(key),
-            None => self.db.one("SELECT pk FROM story WHERE id = ?1", [id], |row| row.get(0)),
-        }
+    /// Creates a story under an id that none has.
+    pub fn create_story(&self, id: &str) -> Result<StoryKey> {
+        let key = StoryKey(self.db.next_key(LAST_STORY)?);
+        self.db.execute_later(
+            Turn::Stories,
+            "INSERT INTO story (pk, id) VALUES (?1, ?2)",
+            params![key, id],
+        )?;
+        Ok(key)
     }
 
     fn mark_changed(&self, story: StoryKey, entry: EntryKey) -> Result<()> {
-        self.db.execute("INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING", [entry])?;
+        let sql = "INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.db.execute_later(Turn::OfEntries, sql, [entry])?;
         self.mark_dirty(story)
     }
 
     /// Marks a story to be published again.
     pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
-        self.db.execute("INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING", [story])?;
-        Ok(())
+        let sql = "INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.db.execute_later(Turn::OfEntries, sql, [story])
     }
 
     fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
         let sql =
             "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         for key in keys {
-            self.db.execute(sql, params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate])?;
+            let row = params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate];
+            self.db.execute_later(Turn::OfEntries, sql, row)?;
         }
         Ok(())
     }
 
     /// Stores a sketch and indexes the entry by its features; `is_edit` if there may be an earlier sketch.
     pub fn put_sketch(&self, entry: EntryKey, sketch: &Sketch, is_edit: bool) -> Result<()> {
-        let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET sketch = ?2";
-        self.db.execute(sql, params![entry, sketch.to_bytes()])?;
         if is_edit {
+            let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2) ON CONFLICT (entry) DO UPDATE SET sketch = ?2";
+            self.db.execute(sql, params![entry, sketch.to_bytes()])?;
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
+        } else {
+            let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2)";
+            self.db.execute_later(Turn::OfEntries, sql, params![entry, sketch.to_bytes()])?;
         }
-        self.db.execute(
-            "INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING",
-            [sketch.language],
-        )?;
+        let sql = "INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.db.execute_later(Turn::OfEntries, sql, [sketch.language])?;
         self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
     }
 

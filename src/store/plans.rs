@@ -104,9 +104,8 @@ fn subscriber() -> Subscriber {
 }
 
 fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
-    let story = format!("story-{number}");
     let placement = EntryPlacement {
-        story,
+        story: unit.intake().create_story(&format!("story-{number}"))?,
         relation: Relation::First,
         reason: None,
         is_announced: true,
@@ -410,12 +409,12 @@ fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().unsketched(10)?;
     r.intake().label("00000001-entry")?;
     r.intake().sketch_languages()?;
-    r.intake().holders_of_key("x.example/1", 10)?;
+    r.intake().holders_of_keys(&["x.example/1"], 10)?;
     r.intake().stories_of(&[EntryKey(1), EntryKey(2)])?;
     r.intake().story_key_of(EntryKey(1))?;
     r.intake().sketched(EntryKey(1))?;
     r.intake().members(StoryKey(1), 10)?;
-    r.intake().story_id(StoryKey(1))?;
+    r.intake().stories_named(&["story-1"])?;
     r.intake().title_of(EntryKey(1))?;
     r.intake().has_rulings()?;
     r.intake().is_kept_out("00000001-entry", StoryKey(1))?;
@@ -528,9 +527,19 @@ fn call_sites() -> Vec<(String, u32)> {
         ("websub", include_str!("websub.rs")),
     ];
     let is_call = |line: &str| {
-        ["execute(", "insert_row(", "row(", "one(", "rows(", "each("]
-            .iter()
-            .any(|method| line.contains(&format!("db.{method}")))
+        [
+            "execute(",
+            "execute_later(",
+            "next_key(",
+            "insert_row(",
+            "row(",
+            "settled_row(",
+            "one(",
+            "rows(",
+            "each(",
+        ]
+        .iter()
+        .any(|method| line.contains(&format!("db.{method}")))
     };
     let lines = |(name, text): (&str, &str)| {
         let numbers: Vec<(String, u32)> = (1u32..)

@@ -76,7 +76,10 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
 }
 
 /// The same for a server; the first step makes what those of SQLite had made by then.
-const SERVER_STEPS: [&str; 1] = [include_str!("../../migrations/postgres/0001_start.sql")];
+const SERVER_STEPS: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_start.sql"),
+    include_str!("../../migrations/postgres/0002_keys.sql"),
+];
 
 /// Brings the database of a server up to date, as [`migrate`] does a file.
 ///
@@ -94,18 +97,22 @@ pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)
         if at == Some(SERVER_STEPS.len()) {
             return Ok(());
         }
-        let Some(step) = SERVER_STEPS.get(at.unwrap_or(0)) else { return Err(StoreError::Later) };
-        match at {
-            Some(at) => on_step(at + 1, SERVER_STEPS.len()),
-            None => {
-                if has_table(&mut transaction, "")? {
-                    return Err(StoreError::Foreign);
-                }
-                transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
+        // A new database is made at once, as a file is.
+        let steps = match at {
+            Some(at) => {
+                let step = SERVER_STEPS.get(at).ok_or(StoreError::Later)?;
+                on_step(at + 1, SERVER_STEPS.len());
+                std::slice::from_ref(step)
             }
-        }
-        transaction.batch_execute(step)?;
-        transaction.batch_execute("UPDATE courant_schema SET version = version + 1")?;
+            None if has_table(&mut transaction, "")? => return Err(StoreError::Foreign),
+            None => {
+                transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
+                &SERVER_STEPS[..]
+            }
+        };
+        steps.iter().try_for_each(|step| transaction.batch_execute(step))?;
+        let version = at.unwrap_or(0) + steps.len();
+        transaction.batch_execute(&format!("UPDATE courant_schema SET version = {version}"))?;
         transaction.commit()?;
     }
 }

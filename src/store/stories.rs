@@ -98,7 +98,10 @@ impl Stories<'_, Write> {
     /// this one; a story left empty is deleted.
     pub fn move_entry(&self, entry: EntryKey, story_id: &str) -> Result<()> {
         let unit: Unit<Write> = Unit::new(self.db, self.index);
-        let to = unit.intake().story_key(story_id)?;
+        let to = match unit.intake().stories_named(&[story_id])?.remove(story_id) {
+            Some(story) => story,
+            None => unit.intake().create_story(story_id)?,
+        };
         let from: StoryKey =
             self.db.one("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))?;
         if from == to {

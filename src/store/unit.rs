@@ -108,9 +108,12 @@ impl Unit<'_, Write> {
         work: impl FnOnce() -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         self.db.control("SAVEPOINT part")?;
-        let result = work();
+        let result = work().and_then(|kept| {
+            self.db.add_waiting()?;
+            Ok(kept)
+        });
         if result.is_err() {
-            self.db.control("ROLLBACK TO part")?;
+            self.db.roll_back_to("part")?;
             // The keys of rolled-back entries are reused.
             self.forget_rolled_back()?;
         }

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::prepare::CleanedEntry;
 use crate::dedupe::entry_index::{
     DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
@@ -9,7 +10,6 @@ use crate::dedupe::grams::{GramCache, GramCounts, Grams, Opening};
 use crate::dedupe::sketch::{language_code, source_hash};
 use crate::model::key::KeyKind;
 use crate::model::keys::{EntryKey, StoryKey};
-use crate::model::sketch::Sketch;
 use crate::store::{KeyHolder, PostingBuffer, SlotPosting, SnapshotVersion, StoreError, Unit, Write};
 
 /// Maximum number of entries that share an address: more indicate a front page.
@@ -32,6 +32,13 @@ pub struct LookupCache {
     grams: GramCache,
 }
 
+/// What was looked up for all new entries of a document at once; true until stories or keys of stored entries change.
+#[derive(Default)]
+struct Expected {
+    holders: HashMap<String, Vec<(KeyHolder, KeyKind)>>,
+    stories: HashMap<String, Option<StoryKey>>,
+}
+
 /// The index of the store within one unit of work.
 pub struct StoreIndex<'u, 'w> {
     unit: &'u Unit<'w, Write>,
@@ -40,6 +47,7 @@ pub struct StoreIndex<'u, 'w> {
     memory: LookupCache,
     languages: Option<Vec<u32>>,
     has_rulings: bool,
+    expected: Expected,
     /// The last postings found; the buffer is reused.
     postings: PostingBuffer,
     /// How many texts have each group of letters, once that is asked for.
@@ -64,6 +72,7 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
             memory,
             languages: None,
             has_rulings: unit.intake().has_rulings()?,
+            expected: Expected::default(),
             postings: PostingBuffer::default(),
             gram_counts: None,
             has_counted: false,
@@ -97,10 +106,46 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         Ok(StoreIndex { entry: Some((entry, id)), ..StoreIndex::new(unit, LookupCache::default())? })
     }
 
+    /// Looks up what placing new entries will ask for: who has these keys, and which of these ids of stories are taken.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn expect(&mut self, keys: &[&str], stories: &[String]) -> Result<(), StoreError> {
+        self.expected = Expected::default();
+        if stories.is_empty() {
+            return Ok(());
+        }
+        let holders = self.unit.intake().holders_of_keys(keys, HOLDERS_OF_KEY_MAX)?;
+        self.expected.holders = keys.iter().map(|key| (*key).to_owned()).zip(holders).collect();
+        let mut named = self.unit.intake().stories_named(stories)?;
+        self.expected.stories = stories.iter().map(|id| (id.clone(), named.remove(id))).collect();
+        Ok(())
+    }
+
+    /// The story that has an id, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn story_named(&mut self, id: &str) -> Result<Option<StoryKey>, StoreError> {
+        match self.expected.stories.remove(id) {
+            Some(story) => Ok(story),
+            None => Ok(self.unit.intake().stories_named(&[id])?.remove(id)),
+        }
+    }
+
     /// Records that an entry was added.
-    pub fn note(&mut self, entry: EntryKey, story: StoryKey, sketch: &Sketch) {
+    pub fn note(&mut self, key: EntryKey, story: StoryKey, added: &CleanedEntry) {
+        let CleanedEntry { entry, keys, sketch, .. } = added;
         let language = sketch.language;
-        self.remember(entry, Some(KnownEntry { entry, story, sketch: sketch.clone() }));
+        self.remember(key, Some(KnownEntry { entry: key, story, sketch: sketch.clone() }));
+        for own in keys {
+            if let Some(holders) =
+                self.expected.holders.get_mut(&own.value).filter(|holders| holders.len() < HOLDERS_OF_KEY_MAX)
+            {
+                let (source, language) = (entry.source.clone(), entry.language.clone());
+                holders.push((KeyHolder { entry: key, story, source, language }, own.kind));
+            }
+        }
         if let Some(languages) = self.languages.as_mut().filter(|languages| !languages.contains(&language)) {
             languages.push(language);
         }
@@ -110,10 +155,13 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
     pub fn forget_sketch(&mut self, entry: EntryKey) {
         self.memory.known.remove(&entry);
         self.memory.grams.forget(entry);
+        // Its keys have changed as well.
+        self.expected = Expected::default();
     }
 
     /// Drops all look-ups, after stories were merged.
     pub fn forget(&mut self) {
+        self.expected = Expected::default();
         self.memory.stories.clear();
         self.memory.known.clear();
     }
@@ -168,7 +216,10 @@ impl EntryIndex for StoreIndex<'_, '_> {
     type Error = StoreError;
 
     fn postings_of_key(&mut self, key: &str) -> Result<Vec<(Posting, KeyKind)>, StoreError> {
-        let holders = self.unit.intake().holders_of_key(key, HOLDERS_OF_KEY_MAX)?;
+        let holders = match self.expected.holders.get(key) {
+            Some(holders) => holders.clone(),
+            None => self.unit.intake().holders_of_keys(&[key], HOLDERS_OF_KEY_MAX)?.concat(),
+        };
         Ok(holders
             .into_iter()
             .filter(|(holder, _)| !self.is_own(holder.entry))

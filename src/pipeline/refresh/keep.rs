@@ -14,7 +14,7 @@ use super::prepare::{Candidate, CleanedEntry, opening_of};
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
-use crate::model::entry::Identity;
+use crate::model::entry::{Entry, Identity};
 use crate::model::feed::FeedFormat;
 use crate::model::keys::EntryKey;
 use crate::model::source::Source;
@@ -145,6 +145,7 @@ impl Refresher {
         unit.sources().ensure(&source.id, &source.partner, source.position)?;
         let (mut new, mut changed, mut announced, mut joined) = (0, 0, 0, Vec::new());
         let intents = decide::intents(&stored, &document.candidates, now);
+        expect(index, &intents)?;
         for (intent, candidate) in intents.iter().zip(&document.candidates) {
             match intent {
                 Intent::Insert { cleaned, is_news } => {
@@ -248,6 +249,26 @@ fn follow(
     unit.sources().put_state(&source.id, &source.partner, source.position, &after.state)
 }
 
+/// The id of the story that an entry begins.
+fn story_id(entry: &Entry) -> String {
+    entry_id("story", &Identity::Guid(entry.id.clone()))
+}
+
+/// Looks up at once what is needed to place the entries that will be inserted.
+fn expect(index: &mut StoreIndex, intents: &[Intent]) -> Result<(), StoreError> {
+    let new = || {
+        intents.iter().filter_map(|intent| match intent {
+            Intent::Insert { cleaned, .. } => Some(cleaned),
+            _ => None,
+        })
+    };
+    let mut keys: Vec<&str> =
+        new().flat_map(|cleaned| cleaned.keys.iter().map(|key| key.value.as_str())).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    index.expect(&keys, &new().map(|cleaned| story_id(&cleaned.entry)).collect::<Vec<_>>())
+}
+
 /// The result of inserting an entry.
 struct Inserted {
     is_announced: bool,
@@ -265,7 +286,14 @@ fn insert(
     let CleanedEntry { entry, topics, keys, sketch, .. } = cleaned;
     let intake = place(NewEntry { keys, sketch, opening: opening_of(entry) }, index)?;
     let (story, relation, reason) = match intake.decision() {
-        None => (entry_id("story", &Identity::Guid(entry.id.clone())), Relation::First, None),
+        None => {
+            let id = story_id(entry);
+            let story = match index.story_named(&id)? {
+                Some(story) => story,
+                None => unit.intake().create_story(&id)?,
+            };
+            (story, Relation::First, None)
+        }
         Some(decision) => {
             let (title, source) = unit.intake().title_of(decision.entry)?;
             if !intake.also.is_empty() {
@@ -274,14 +302,14 @@ fn insert(
             }
             let reason =
                 format!("{} of \"{title}\" ({source}): {}", decision.relation.as_str(), decision.reason);
-            (unit.intake().story_id(decision.story)?, decision.relation, Some(reason))
+            (decision.story, decision.relation, Some(reason))
         }
     };
     let is_announced = reason.is_none() && is_news;
     let joined =
         reason.as_ref().map(|reason| format!("\"{}\" ({}) is a {reason}", entry.title, entry.source));
     let placement = EntryPlacement { story, relation, reason, is_announced, topics, first_seen: now };
-    let (entry, story) = unit.intake().insert(entry, &placement, &Features { keys, sketch })?;
-    index.note(entry, story, sketch);
+    let key = unit.intake().insert(entry, &placement, &Features { keys, sketch })?;
+    index.note(key, story, cleaned);
     Ok(Inserted { is_announced, joined })
 }

@@ -16,6 +16,7 @@ use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{Result, StoreError};
+use super::Turn;
 use crate::support::text::hex;
 
 /// The lock that each unit holds that writes. Any number, as long as nobody else takes it in this database.
@@ -23,6 +24,8 @@ const WRITER_LOCK: i64 = 0x0063_6f75_7261_6e74;
 /// How long a unit waits for others, in seconds: each takes a fraction of a second, and many may queue.
 const LOCK_SECONDS_MAX: u32 = 120;
 const CONNECT_SECONDS_MAX: u64 = 10;
+/// The protocol counts the parameters of a statement in 16 bits.
+const PARAMETERS_MAX: usize = u16::MAX as usize;
 
 /// Connects to a server.
 ///
@@ -91,11 +94,19 @@ pub(super) struct Session {
     /// Gone only while the session ends.
     client: RefCell<Option<Client>>,
     texts: RefCell<HashMap<String, Arc<str>>>,
+    waiting: RefCell<Vec<WaitingRows>>,
+}
+
+/// Rows that one statement adds, once something else is to be done.
+struct WaitingRows {
+    turn: Turn,
+    sql: String,
+    rows: Vec<Vec<Value>>,
 }
 
 impl Session {
     pub(super) fn new(client: Client) -> Session {
-        Session { client: RefCell::new(Some(client)), texts: RefCell::default() }
+        Session { client: RefCell::new(Some(client)), texts: RefCell::default(), waiting: RefCell::default() }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -107,12 +118,48 @@ impl Session {
     }
 
     pub(super) fn control(&self, sql: &str) -> Result<()> {
+        self.add_waiting()?;
         Ok(self.client()?.batch_execute(sql)?)
+    }
+
+    pub(super) fn execute_later(&self, turn: Turn, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
+        let row = values
+            .iter()
+            .map(|value| Ok(Value::try_from(Bound(value.to_sql()?).value()).map_err(rusqlite::Error::from)?))
+            .collect::<Result<Vec<Value>>>()?;
+        let mut waiting = self.waiting.borrow_mut();
+        match waiting.iter_mut().find(|waiting| waiting.sql == sql) {
+            Some(waiting) => waiting.rows.push(row),
+            None => waiting.push(WaitingRows { turn, sql: sql.to_owned(), rows: vec![row] }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_waiting(&self) -> Result<()> {
+        let mut waiting = self.waiting.take();
+        waiting.sort_by_key(|waiting| waiting.turn);
+        for WaitingRows { sql, rows, .. } in &waiting {
+            let columns = rows.first().map_or(1, Vec::len).max(1);
+            for rows in rows.chunks(PARAMETERS_MAX / columns) {
+                let text = many_rows(&translated(sql), columns, rows.len());
+                let values: Vec<&dyn ToSql> =
+                    rows.iter().flatten().map(|value| value as &dyn ToSql).collect();
+                with_bound(&values, |bound| Ok(self.client()?.execute_typed(&text, bound)?))
+                    .inspect_err(|error| of_statement(error, sql))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_waiting(&self) {
+        self.waiting.borrow_mut().clear();
     }
 
     /// The lock makes each unit wait for the end of the one before, and a statement sees what was committed when it began: together
     /// they are as good as one after the other.
     pub(super) fn begin_write(&self) -> Result<()> {
+        // Of a unit that failed.
+        self.forget_waiting();
         self.begin(&format!(
             "BEGIN; SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
         ))
@@ -134,12 +181,19 @@ impl Session {
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<usize> {
+        self.add_waiting()?;
         let text = self.text(sql);
         with_bound(values, |bound| Ok(self.client()?.execute_typed(&text, bound)? as usize))
             .inspect_err(|error| of_statement(error, &text))
     }
 
     pub(super) fn rows(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<Row>> {
+        self.add_waiting()?;
+        self.settled_rows(sql, values)
+    }
+
+    /// Reads what no row that waits changes.
+    pub(super) fn settled_rows(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<Row>> {
         let text = self.text(sql);
         with_bound(values, |bound| Ok(self.client()?.query_typed(&text, bound)?))
             .inspect_err(|error| of_statement(error, &text))
@@ -152,6 +206,7 @@ impl Session {
         values: &[&dyn ToSql],
         mut visit: impl FnMut(&Row) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
+        self.add_waiting()?;
         let text = self.text(sql);
         with_bound(values, |bound| {
             let mut client = self.client()?;
@@ -165,6 +220,7 @@ impl Session {
     }
 
     pub(super) fn copy_in(&self, sql: &str, columns: &[(&str, bool)], rows: &[Vec<Value>]) -> Result<()> {
+        self.add_waiting()?;
         let mut lines = Vec::new();
         for row in rows {
             for (at, (value, (_, is_bytes))) in row.iter().zip(columns).enumerate() {
@@ -188,7 +244,7 @@ impl Session {
             last_subscriber.max(1),
             last_subscriber > 0
         );
-        for table in ["entry", "issue", "delivery", "notice"] {
+        for table in ["issue", "delivery", "notice"] {
             sql.push_str(&format!(
                 "; SELECT setval('{table}_pk_seq', greatest(max(pk), 1), max(pk) IS NOT NULL) FROM {table}"
             ));
@@ -252,6 +308,24 @@ fn push_field(line: &mut Vec<u8>, value: &Value, is_bytes: bool) {
 fn translated(sql: &str) -> String {
     // A cross join has no condition; SQLite takes one, and the order of the tables as the order of its loops.
     sql.replace('?', "$").replace("CROSS JOIN", "JOIN")
+}
+
+/// A statement that adds a row, for several: its list of values as often, with parameters of their own.
+fn many_rows(sql: &str, columns: usize, rows: usize) -> String {
+    let Some((before, list)) = sql.split_once("VALUES (") else { return sql.to_owned() };
+    let Some((list, after)) = list.split_once(')') else { return sql.to_owned() };
+    let mut text = format!("{before}VALUES ");
+    for row in 0..rows {
+        text.push_str(if row > 0 { ", (" } else { "(" });
+        for (at, parameter) in list.split(", ").enumerate() {
+            let number: usize = parameter.trim_start_matches('$').parse().unwrap_or(at + 1);
+            text.push_str(if at > 0 { ", $" } else { "$" });
+            text.push_str(&(row * columns + number).to_string());
+        }
+        text.push(')');
+    }
+    text.push_str(after);
+    text
 }
 
 /// A parameter as it is sent.
