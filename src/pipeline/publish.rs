@@ -27,7 +27,7 @@ use crate::model::token::SigningKey;
 use crate::publish::formats::{self, FORMATS};
 use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
-use crate::store::{DirtyStory, Store, StoreError};
+use crate::store::{DirtyStory, PlacedStory, Store, StoreError};
 use crate::support::clock::Interrupted;
 use crate::support::i18n::{self, long_date, phrases, said};
 use crate::support::public_folder;
@@ -222,7 +222,10 @@ impl Publisher<'_> {
             .filter_map(|publication| Some((publication.interests.partners.first()?.as_str(), publication)))
             .collect();
         store.write(|w| {
-            for DirtyStory { key, story } in w.publishing().dirty_stories(keys)? {
+            let dirty = w.publishing().dirty_stories(keys)?;
+            let clean: Vec<StoryKey> = dirty.iter().map(|dirty| dirty.key).collect();
+            let (mut placed, mut places) = (Vec::new(), Vec::new());
+            for DirtyStory { key, story } in dirty {
                 let Some(story) = story else {
                     let (publications, date) = w.publishing().withdraw_story(key)?;
                     behind.extend(
@@ -238,7 +241,6 @@ impl Publisher<'_> {
                             SITEMAP.to_owned(),
                         ]);
                     }
-                    w.publishing().set_clean(key)?;
                     continue;
                 };
                 let sort_date = story_date(&story);
@@ -251,22 +253,22 @@ impl Publisher<'_> {
                     .chain(own)
                     .filter(|publication| story.wanted_since(&publication.interests).is_some())
                 {
-                    let before = w.publishing().publish_story(&publication.path, key, sort_date)?;
-                    behind.extend(publication_files(publication));
-                    if publication.path == PublicationKey::Channel {
-                        behind.extend(
-                            [before, Some(sort_date)]
-                                .into_iter()
-                                .flatten()
-                                .map(|date| planet::day_path(&day_of(date))),
-                        );
-                        if before.is_none_or(|before| day_of(before) != day_of(sort_date)) {
-                            behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
-                        }
+                    placed.push(PlacedStory { publication: &publication.path, story: key, sort_date });
+                    places.push(publication);
+                }
+            }
+            let before = w.publishing().publish_stories(&placed)?;
+            for ((place, publication), before) in placed.iter().zip(places).zip(before) {
+                behind.extend(publication_files(publication));
+                if *place.publication == PublicationKey::Channel {
+                    let dates = [before, Some(place.sort_date)].into_iter().flatten();
+                    behind.extend(dates.map(|date| planet::day_path(&day_of(date))));
+                    if before.is_none_or(|before| day_of(before) != day_of(place.sort_date)) {
+                        behind.extend([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
                     }
                 }
-                w.publishing().set_clean(key)?;
             }
+            w.publishing().set_clean(&clean)?;
             behind.iter().try_for_each(|path| w.publishing().put_behind(path))
         })?;
         Ok(())

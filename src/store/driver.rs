@@ -34,7 +34,7 @@ pub(super) struct Db {
 pub(super) enum Turn {
     Stories,
     Entries,
-    OfEntries,
+    Rest,
 }
 
 enum Backend {

@@ -438,14 +438,14 @@ impl Intake<'_, Write> {
 
     fn mark_changed(&self, story: StoryKey, entry: EntryKey) -> Result<()> {
         let sql = "INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::OfEntries, sql, [entry])?;
+        self.db.execute_later(Turn::Rest, sql, [entry])?;
         self.mark_dirty(story)
     }
 
     /// Marks a story to be published again.
     pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
         let sql = "INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::OfEntries, sql, [story])
+        self.db.execute_later(Turn::Rest, sql, [story])
     }
 
     fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
@@ -453,7 +453,7 @@ impl Intake<'_, Write> {
             "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         for key in keys {
             let row = params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate];
-            self.db.execute_later(Turn::OfEntries, sql, row)?;
+            self.db.execute_later(Turn::Rest, sql, row)?;
         }
         Ok(())
     }
@@ -466,10 +466,10 @@ impl Intake<'_, Write> {
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
         } else {
             let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2)";
-            self.db.execute_later(Turn::OfEntries, sql, params![entry, sketch.to_bytes()])?;
+            self.db.execute_later(Turn::Rest, sql, params![entry, sketch.to_bytes()])?;
         }
         let sql = "INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::OfEntries, sql, [sketch.language])?;
+        self.db.execute_later(Turn::Rest, sql, [sketch.language])?;
         self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
-use super::driver::Row;
+use super::driver::{Row, Turn};
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
-use super::values::keys_text;
+use super::values::{keys_text, texts};
 use super::{Result, StoreError, millis, time};
 use crate::model::digest::{Delivery, DeliveryState, DigestId, ForwardedMail, Issue, LinkPlaces, Notice};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
@@ -580,11 +580,11 @@ impl Mailing<'_, Write> {
             return Ok(None);
         }
         let issue = self.put_issue(new.digest, new.slot.unwrap_or(new.now), new.now, new.issue)?;
-        let mark = "INSERT INTO issue_story (digest, story, issue) SELECT ?1, pk, ?3 FROM story WHERE id = ?2 ON CONFLICT DO NOTHING";
-        for story in new.stories {
-            if self.db.execute(mark, params![new.digest, story, issue])? != 1 {
-                return Ok(None);
-            }
+        let mark =
+            "INSERT INTO issue_story (digest, story, issue) SELECT ?1, pk, ?3 FROM json_each(?2) AS asked
+                    CROSS JOIN story ON story.id = asked.value WHERE true ON CONFLICT DO NOTHING";
+        if self.db.execute(mark, params![new.digest, texts(new.stories), issue])? != new.stories.len() {
+            return Ok(None);
         }
         for recipient in new.recipients {
             self.put_delivery(issue, recipient, &message_id(issue, recipient), new.now)?;
@@ -600,7 +600,6 @@ impl Mailing<'_, Write> {
         now: Timestamp,
     ) -> Result<()> {
         let sql = "INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)";
-        self.db.execute(sql, params![issue, recipient, message_id, millis(now)])?;
-        Ok(())
+        self.db.execute_later(Turn::Rest, sql, params![issue, recipient, message_id, millis(now)])
     }
 }

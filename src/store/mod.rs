@@ -45,7 +45,7 @@ pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
-pub use publishing::DirtyStory;
+pub use publishing::{DirtyStory, PlacedStory};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};

@@ -216,9 +216,14 @@ fn write_publications(w: &Unit<Write>) -> Result<()> {
     w.publishing().put_publication(&channel, "c")?;
     w.publishing().put_around("c")?;
     w.publishing().mark_all_dirty()?;
-    w.publishing().publish_story(&channel, StoryKey(1), at(1))?;
-    w.publishing().publish_story(&channel, StoryKey(1), at(90_000))?;
-    w.publishing().set_clean(StoryKey(1))?;
+    for sort_date in [at(1), at(90_000)] {
+        w.publishing().publish_stories(&[PlacedStory {
+            publication: &channel,
+            story: StoryKey(1),
+            sort_date,
+        }])?;
+    }
+    w.publishing().set_clean(&[StoryKey(1)])?;
     w.publishing().put_coming(&channel, Some("[]"))?;
     w.publishing().put_coming(&channel, None)?;
     w.publishing().put_behind("a")?;

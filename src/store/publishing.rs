@@ -1,15 +1,17 @@
 //! What is published where, and which files are out of date.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rusqlite::params;
 
+use super::driver::Turn;
 use super::entries::{MarkupScope, published};
 use super::full_text::{SearchTerms, index_of};
 use super::unit::{Publishing, Write};
-use super::values::keys_text;
-use super::{Result, Unit, millis, optional_time, time};
+use super::values::{keys_text, texts};
+use super::{Result, StoreError, Unit, millis, optional_time, time};
 use crate::model::keys::{EntryKey, Seq, StoryKey};
 use crate::model::publication::PublicationKey;
 use crate::model::story::Story;
@@ -28,6 +30,19 @@ pub struct DirtyStory {
     pub key: StoryKey,
     /// `None` if it was merged into another story or has no entries left.
     pub story: Option<Story>,
+}
+
+/// A story in a publication.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedStory<'a> {
+    pub publication: &'a PublicationKey,
+    pub story: StoryKey,
+    pub sort_date: Timestamp,
+}
+
+/// The day (UTC) of a date in milliseconds.
+fn day_of(date: i64) -> Date {
+    time(date).to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
 }
 
 impl<A> Publishing<'_, A> {
@@ -205,43 +220,75 @@ impl Publishing<'_, Write> {
         Ok(())
     }
 
-    /// Puts a story into a publication, at the end if it is new there; returns the date it was sorted by before.
-    pub fn publish_story(
-        &self,
-        publication: &PublicationKey,
-        story: StoryKey,
-        sort_date: Timestamp,
-    ) -> Result<Option<Timestamp>> {
-        let date = millis(sort_date);
-        let known = "SELECT sort_date FROM published_story WHERE story = ?1 AND publication = ?2";
-        let known: Option<i64> = self.db.row(known, params![story, publication], |row| row.get(0))?;
-        if *publication == PublicationKey::Channel && known != Some(date) {
-            self.count_day(known, -1)?;
-            self.count_day(Some(date), 1)?;
-        }
-        match known {
-            Some(known) if known == date => {}
-            Some(_) => {
-                self.db.execute(
-                    "UPDATE published_story SET sort_date = ?3 WHERE story = ?1 AND publication = ?2",
-                    params![story, publication, date],
-                )?;
+    /// Puts stories into publications, at the end where they are new; returns for each the date it was sorted by there before.
+    pub fn publish_stories(&self, placed: &[PlacedStory]) -> Result<Vec<Option<Timestamp>>> {
+        let mut stories: Vec<StoryKey> = placed.iter().map(|one| one.story).collect();
+        stories.dedup();
+        let known = self.published_dates(&stories)?;
+        let before = |one: &PlacedStory| known.get(&(one.story, one.publication.clone())).copied();
+        let mut days: BTreeMap<Date, i64> = BTreeMap::new();
+        let before_all = self.ends_of(placed)?;
+        let mut ends = before_all.clone();
+        for one in placed {
+            let (known, date) = (before(one), millis(one.sort_date));
+            if known == Some(date) {
+                continue;
             }
-            None => {
-                let next =
-                    "UPDATE publication SET published = published + 1 WHERE path = ?1 RETURNING published";
-                let seq: Seq = self.db.one(next, [publication], |row| row.get(0))?;
-                let insert = "INSERT INTO published_story (publication, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
-                self.db.execute(insert, params![publication, seq, story, date])?;
+            if *one.publication == PublicationKey::Channel {
+                *days.entry(day_of(date)).or_default() += 1;
+                if let Some(known) = known {
+                    *days.entry(day_of(known)).or_default() -= 1;
+                }
             }
+            if known.is_some() {
+                let sql = "UPDATE published_story SET sort_date = ?3 WHERE story = ?1 AND publication = ?2";
+                self.db.execute(sql, params![one.story, one.publication, date])?;
+                continue;
+            }
+            let seq = ends.get_mut(one.publication).ok_or_else(|| {
+                StoreError::Corrupt(format!("the publication {} is not there", one.publication.as_str()))
+            })?;
+            seq.0 += 1;
+            let sql =
+                "INSERT INTO published_story (publication, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
+            self.db.execute_later(Turn::Rest, sql, params![one.publication, *seq, one.story, date])?;
         }
-        Ok(optional_time(known))
+        for (publication, end) in
+            ends.iter().filter(|(publication, end)| before_all.get(*publication) != Some(*end))
+        {
+            let sql = "UPDATE publication SET published = ?2 WHERE path = ?1";
+            self.db.execute(sql, params![publication, end])?;
+        }
+        days.into_iter().try_for_each(|(day, step)| self.count_day(day, step))?;
+        Ok(placed.iter().map(|one| optional_time(before(one))).collect())
+    }
+
+    /// The dates by which stories are sorted in their publications.
+    fn published_dates(&self, stories: &[StoryKey]) -> Result<HashMap<(StoryKey, PublicationKey), i64>> {
+        let sql = "SELECT published_story.story, publication, sort_date FROM json_each(?1) AS asked
+                   CROSS JOIN published_story ON published_story.story = CAST(asked.value AS BIGINT)";
+        let rows =
+            self.db.rows(sql, [keys_text(stories)], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The last numbers that these publications gave to stories.
+    fn ends_of(&self, placed: &[PlacedStory]) -> Result<HashMap<PublicationKey, Seq>> {
+        let mut paths: Vec<&str> = placed.iter().map(|one| one.publication.as_str()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let sql =
+            "SELECT path, published FROM json_each(?1) AS asked CROSS JOIN publication ON path = asked.value";
+        let rows = self.db.rows(sql, [texts(&paths)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Adjusts the number of stories of a day.
-    fn count_day(&self, date: Option<i64>, step: i64) -> Result<()> {
-        let Some(date) = date else { return Ok(()) };
-        let day = time(date).to_zoned_datetime(jiff::tz::TimeZone::UTC).date().to_string();
+    fn count_day(&self, day: Date, step: i64) -> Result<()> {
+        if step == 0 {
+            return Ok(());
+        }
+        let day = day.to_string();
         let count = "INSERT INTO published_day (day, stories) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET stories = published_day.stories + ?2";
         self.db.execute(count, params![day, step])?;
         self.db.execute("DELETE FROM published_day WHERE day = ?1 AND stories <= 0", [day])?;
@@ -269,27 +316,27 @@ impl Publishing<'_, Write> {
             .iter()
             .find(|(publication, _)| *publication == PublicationKey::Channel)
             .map(|(_, date)| *date);
-        self.count_day(date, -1)?;
+        date.map_or(Ok(()), |date| self.count_day(day_of(date), -1))?;
         Ok((rows.into_iter().map(|(publication, _)| publication).collect(), date.map(time)))
     }
 
-    /// Records that a story is published in its current state.
-    pub fn set_clean(&self, story: StoryKey) -> Result<()> {
-        self.db.execute("DELETE FROM dirty_story WHERE story = ?1", [story])?;
+    /// Records that stories are published in their current state.
+    pub fn set_clean(&self, stories: &[StoryKey]) -> Result<()> {
+        let sql = "DELETE FROM dirty_story WHERE story IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))";
+        self.db.execute(sql, [keys_text(stories)])?;
         Ok(())
     }
 
     /// Marks a file as out of date.
     pub fn put_behind(&self, path: &str) -> Result<()> {
-        self.db.execute("INSERT INTO behind (path) VALUES (?1) ON CONFLICT DO NOTHING", [path])?;
-        Ok(())
+        let sql = "INSERT INTO behind (path) VALUES (?1) ON CONFLICT DO NOTHING";
+        self.db.execute_later(Turn::Rest, sql, [path])
     }
 
     /// Records that files are up to date.
     pub fn set_even(&self, paths: &[String]) -> Result<()> {
-        for path in paths {
-            self.db.execute("DELETE FROM behind WHERE path = ?1", [path])?;
-        }
+        let sql = "DELETE FROM behind WHERE path IN (SELECT value FROM json_each(?1))";
+        self.db.execute(sql, [texts(paths)])?;
         Ok(())
     }
 
@@ -314,13 +361,15 @@ impl Publishing<'_, Write> {
         let rows = self.db.rows(&select, [], |row| {
             Ok((row.get::<EntryKey>(0)?, row.get::<Option<String>>(1)?, row.get::<Option<String>>(2)?))
         })?;
+        let keys = keys_text(&rows.iter().map(|(key, ..)| *key).collect::<Vec<_>>());
+        let asked = "(SELECT CAST(value AS BIGINT) FROM json_each(?1))";
+        self.db.execute(&format!("DELETE FROM entry_text WHERE rowid IN {asked}"), [&keys])?;
         for (key, title, summary) in &rows {
-            self.db.execute("DELETE FROM entry_text WHERE rowid = ?1", [key])?;
             if let (Some(title), Some(summary)) = (title, summary) {
                 index_of(self.db).put(self.db, *key, title, summary)?;
             }
-            self.db.execute("DELETE FROM unindexed WHERE entry = ?1", [key])?;
         }
+        self.db.execute(&format!("DELETE FROM unindexed WHERE entry IN {asked}"), [&keys])?;
         Ok(rows.len())
     }
 }

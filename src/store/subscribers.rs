@@ -1,10 +1,13 @@
 //! Subscribers, suppressions and returned mail.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
 use super::driver::Row;
 use super::unit::{Subscribers, Write};
+use super::values::texts;
 use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
@@ -452,6 +455,7 @@ impl Subscribers<'_, Write> {
             .issue
             .map(|issue| unit.mailing().put_issue(new.digest, new.now, new.now, issue))
             .transpose()?;
+        let mut by_next: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         for (key, address, schedule) in &members {
             // A schedule that cannot be parsed was tampered with: it waits a day instead of being due at every turn.
             let next = Cadence::parse(schedule)
@@ -459,8 +463,13 @@ impl Subscribers<'_, Write> {
             if let Some(issue) = issue {
                 unit.mailing().put_delivery(issue, address, &message_id(issue, address), new.now)?;
             }
-            let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue) WHERE pk = ?1";
-            self.db.execute(mark, params![key, new.seen, millis(next), issue.map(|_| millis(new.now))])?;
+            by_next.entry(millis(next)).or_default().push(*key);
+        }
+        let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue)
+                    WHERE pk IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))";
+        for (next, keys) in by_next {
+            let parameters = params![texts(&keys), new.seen, next, issue.map(|_| millis(new.now))];
+            self.db.execute(mark, parameters)?;
         }
         Ok(members.len())
     }

@@ -313,16 +313,22 @@ fn translated(sql: &str) -> String {
 /// A statement that adds a row, for several: its list of values as often, with parameters of their own.
 fn many_rows(sql: &str, columns: usize, rows: usize) -> String {
     let Some((before, list)) = sql.split_once("VALUES (") else { return sql.to_owned() };
-    let Some((list, after)) = list.split_once(')') else { return sql.to_owned() };
+    let mut depth = 1;
+    let end = list.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    let (list, after) = list.split_at(end.unwrap_or(list.len()));
     let mut text = format!("{before}VALUES ");
     for row in 0..rows {
-        text.push_str(if row > 0 { ", (" } else { "(" });
-        for (at, parameter) in list.split(", ").enumerate() {
-            let number: usize = parameter.trim_start_matches('$').parse().unwrap_or(at + 1);
-            text.push_str(if at > 0 { ", $" } else { "$" });
-            text.push_str(&(row * columns + number).to_string());
+        text.push_str(if row > 0 { "), (" } else { "(" });
+        let mut parts = list.split('$');
+        text.extend(parts.next());
+        for part in parts {
+            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            let number = part[..digits].parse().unwrap_or(0) + row * columns;
+            text.push_str(&format!("${number}{}", &part[digits..]));
         }
-        text.push(')');
     }
     text.push_str(after);
     text
@@ -441,4 +447,16 @@ pub(super) fn value<T: FromSql>(row: &Row, column: usize) -> rusqlite::Result<T>
     };
     let read: Column = row.try_get(column).map_err(|error| failed(error.into()))?;
     T::column_result(read.0).map_err(|error| failed(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{many_rows, translated};
+
+    #[test]
+    fn a_statement_adds_many_rows_with_the_same_parameters_each() {
+        let sql = translated("INSERT INTO t (a, b, c) VALUES (?1, f('x', ?2), ?2) ON CONFLICT DO NOTHING");
+        let many = "INSERT INTO t (a, b, c) VALUES ($1, f('x', $2), $2), ($3, f('x', $4), $4) ON CONFLICT DO NOTHING";
+        assert_eq!(many_rows(&sql, 2, 2), many);
+    }
 }
