@@ -277,8 +277,7 @@ impl Publishing<'_, Write> {
         let mut paths: Vec<&str> = placed.iter().map(|one| one.publication.as_str()).collect();
         paths.sort_unstable();
         paths.dedup();
-        let sql =
-            "SELECT path, published FROM json_each(?1) AS asked CROSS JOIN publication ON path = asked.value";
+        let sql = "SELECT publication.path, published FROM json_each(?1) AS asked CROSS JOIN publication ON publication.path = asked.value";
         let rows = self.db.rows(sql, [texts(&paths)], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.into_iter().collect())
     }
