@@ -9,6 +9,8 @@ mod feature_index;
 mod full_text;
 mod hub;
 mod intake;
+#[cfg(test)]
+pub(crate) mod interleavings;
 mod leases;
 mod mailing;
 mod packed;

@@ -55,11 +55,11 @@ const WHOLE: [(&str, &str); 9] = [
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
 ];
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
 }
 
-fn entry(number: i64) -> Entry {
+pub(super) fn entry(number: i64) -> Entry {
     Entry {
         id: format!("{number:08x}-entry"),
         source: "s".into(),
@@ -103,7 +103,7 @@ fn subscriber() -> Subscriber {
     }
 }
 
-fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
+pub(super) fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
     let placement = EntryPlacement {
         story: unit.intake().create_story(&format!("story-{number}"))?,
         relation: Relation::First,
@@ -117,11 +117,11 @@ fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
 
 const NOW: i64 = 1_000;
 
-fn digest() -> DigestId {
+pub(super) fn digest() -> DigestId {
     DigestId::from("d")
 }
 
-fn issue() -> Issue {
+pub(super) fn issue() -> Issue {
     Issue {
         subject: "S".into(),
         text: "T".into(),
@@ -606,15 +606,7 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
 #[ignore = "needs a PostgreSQL server: COURANT_TEST_POSTGRES"]
 fn every_statement_runs_on_a_server() {
     let server = std::env::var("COURANT_TEST_POSTGRES").expect("the address of a server's database");
-    let name = format!("plans_{}", std::process::id());
-    let mut admin = server.parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
-    admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
-    let cache = tempfile::tempdir().unwrap();
-    let url = StoreUrl::Postgres {
-        url: server.replacen("/postgres", &format!("/{name}"), 1),
-        cache: cache.path().into(),
-    };
-    let used = Store::open(&url, "w").and_then(|store| use_all(&store));
-    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
-    used.unwrap();
+    super::interleavings::on_a_server(&server, "plans", |url| {
+        Store::open(url, "w").and_then(|store| use_all(&store)).unwrap();
+    });
 }

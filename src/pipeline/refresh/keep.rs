@@ -313,3 +313,70 @@ fn insert(
     index.note(key, story, cleaned);
     Ok(Inserted { is_announced, joined })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::key::{Key, KeyKind};
+    use crate::model::sketch::Sketch;
+    use crate::store::Store;
+    use crate::store::interleavings::{interleave, on_each_database};
+
+    /// An entry of a source; all have one address.
+    fn cleaned(source: &str) -> CleanedEntry {
+        CleanedEntry {
+            entry: Entry {
+                id: format!("{source}-1"),
+                source: source.into(),
+                guid: None,
+                identity: Identity::Guid("1".into()),
+                url: Some("https://x.example/1".into()),
+                same_as: Vec::new(),
+                title: "Open justice advances".into(),
+                summary: String::new(),
+                summary_html: None,
+                content_html: None,
+                language: None,
+                language_confidence: None,
+                published: None,
+                updated: None,
+                authors: Vec::new(),
+                tags: Vec::new(),
+                image: None,
+                enclosures: Vec::new(),
+                alternates: Vec::new(),
+                provenance: None,
+                event: None,
+                fingerprint: "f".into(),
+            },
+            topics: Vec::new(),
+            keys: vec![Key { value: "x.example/1".into(), kind: KeyKind::Own }],
+            sketch: Sketch::default(),
+            dropped_by: None,
+        }
+    }
+
+    #[test]
+    fn two_copies_that_two_workers_place_at_once_are_one_story() {
+        on_each_database("copies", |url| {
+            let store = Store::open(url, "reader").unwrap();
+            let ensure = |w: &Unit<Write>| {
+                w.sources().ensure("a", "p", 0)?;
+                w.sources().ensure("b", "q", 1)
+            };
+            store.write(ensure).unwrap();
+            let keep = |source: &'static str| {
+                move |unit: &Unit<Write>| {
+                    let mut index = StoreIndex::new(unit, LookupCache::default())?;
+                    let now = "2026-11-01T00:00:00Z".parse().unwrap_or_default();
+                    let inserted = insert(unit, &mut index, &cleaned(source), true, now)?;
+                    index.finish()?;
+                    Ok(inserted.is_announced)
+                }
+            };
+            assert_eq!(interleave(url, keep("a"), keep("b")), (true, false), "announced once");
+            let dirty = store.read(|r| r.publishing().dirty_keys()).unwrap();
+            assert_eq!(dirty.len(), 1, "one story: {dirty:?}");
+        });
+    }
+}
