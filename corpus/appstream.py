@@ -3,7 +3,8 @@
 COMPONENTS is a distribution's AppStream catalogue (Debian's DEP-11: `Components-amd64.yml.gz` beside the package index). Each program
 that describes itself in all of the languages (`ca,en` unless others are given) is a story: name and summary are its title, the
 description its text; its versions come from one source a language, in random order, within five days. Prints precision and recall of
-the pairs in different languages for the full text, its first 280 characters, and titles alone. Needs PyYAML."""
+the links between two languages for the full text, its first 280 characters, and titles alone; of more languages, for each two of them
+by themselves. Needs PyYAML."""
 
 import collections, datetime, gzip, html, itertools, json, random, re, subprocess, sys, tempfile
 
@@ -75,14 +76,18 @@ def score(courant, rows):
     return len(found & wanted) / max(1, len(found)), len(found & wanted) / max(1, len(wanted))
 
 
+VIEWS = {"full text": lambda row: row["text"], "excerpt": lambda row: excerpt(row["text"]), "title alone": lambda row: ""}
+
+
 def main():
     courant, path = sys.argv[1:3]
-    for languages in sys.argv[3:] or ["ca,en"]:
-        rows = sorted(entries(path, languages.split(",")), key=lambda row: (row["published"], row["id"]))
-        views = {"full text": lambda row: row["text"], "excerpt": lambda row: excerpt(row["text"]), "title alone": lambda row: ""}
-        for name, view in views.items():
-            precision, recall = score(courant, [{**row, "text": view(row)} for row in rows])
-            print(f"{languages}, {name}: {precision:.3f} / {recall:.3f} of {len(rows)} texts", flush=True)
+    for languages in (argument.split(",") for argument in sys.argv[3:] or ["ca,en"]):
+        rows = sorted(entries(path, languages), key=lambda row: (row["published"], row["id"]))
+        for some in itertools.combinations(languages, 2) if len(languages) > 2 else [languages]:
+            own = [row for row in rows if row["language"] in some]
+            scores = [score(courant, [{**row, "text": view(row)} for row in own]) for view in VIEWS.values()]
+            shown = "; ".join(f"{name} {p:.3f} / {r:.3f}" for name, (p, r) in zip(VIEWS, scores))
+            print(f"{', '.join(some)}, {len(own)} texts: {shown}", flush=True)
 
 
 main()
