@@ -8,7 +8,7 @@ use scraper::{Html, Node};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::dedupe::grams::{Opening, TEXT_CHARS_MAX};
+use crate::dedupe::grams::Opening;
 use crate::dedupe::keys::{EntryNames, guid_key, keys};
 use crate::dedupe::memory::InMemoryIndex;
 use crate::dedupe::place::{NewEntry, place};
@@ -134,36 +134,47 @@ impl Clustering {
     /// # Errors
     /// When the file cannot be read, or a line has a field that is unknown.
     pub fn read(&mut self, mut file: impl BufRead) -> Result<(), ClusterError> {
-        let mut is_at_end = false;
-        while !is_at_end {
-            let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
-            let chunk = if self.memory.is_empty() { FIRST_CHUNK } else { CHUNK };
-            while lines.len() < chunk {
-                let mut line = Vec::new();
-                if file.read_until(b'\n', &mut line)? == 0 {
-                    is_at_end = true;
-                    break;
-                }
-                self.line += 1;
-                if line.len() > LINE_BYTES_MAX {
-                    self.problems.push(format!(
-                        "line {} is longer than {} MB: left out",
-                        self.line,
-                        LINE_BYTES_MAX >> 20
-                    ));
-                } else if !line.trim_ascii().is_empty() {
-                    lines.push((self.line, line));
-                }
-            }
-            self.place(&lines)?;
+        let mut next = prepare(&self.read_lines(&mut file, FIRST_CHUNK)?);
+        while !next.is_empty() {
+            let lines = self.read_lines(&mut file, CHUNK)?;
+            // Entries are placed one after the other; meanwhile the next ones are prepared.
+            let (placed, prepared) = rayon::join(|| self.place(next), || prepare(&lines));
+            placed?;
+            next = prepared;
         }
         Ok(())
     }
 
-    fn place(&mut self, lines: &[(usize, Vec<u8>)]) -> Result<(), ClusterError> {
+    /// Up to `count` lines that are not empty; none at the end of the file.
+    fn read_lines(
+        &mut self,
+        file: &mut impl BufRead,
+        count: usize,
+    ) -> Result<Vec<(usize, Vec<u8>)>, ClusterError> {
+        let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
+        while lines.len() < count {
+            let mut line = Vec::new();
+            if file.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            self.line += 1;
+            if line.len() > LINE_BYTES_MAX {
+                self.problems.push(format!(
+                    "line {} is longer than {} MB: left out",
+                    self.line,
+                    LINE_BYTES_MAX >> 20
+                ));
+            } else if !line.trim_ascii().is_empty() {
+                lines.push((self.line, line));
+            }
+        }
+        Ok(lines)
+    }
+
+    fn place(&mut self, prepared: Vec<Result<Ready, LineError>>) -> Result<(), ClusterError> {
         let first = self.memory.len();
         let mut entries = Vec::new();
-        for ready in prepare(lines) {
+        for ready in prepared {
             match ready {
                 Ok(Ready { id, sketch, keys, title, text }) => {
                     self.memory.add(&sketch, &keys);
@@ -269,8 +280,8 @@ fn ready(number: usize, line: &[u8]) -> Result<Ready, LineError> {
     let sketch =
         sketch(&SketchInput { source, title, text, language: item.language.as_deref(), day, links: &links });
     let id = if item.id.is_null() { Value::from(number) } else { item.id };
-    let text = text.chars().take(TEXT_CHARS_MAX).collect();
-    Ok(Ready { id, sketch, keys, title: title.to_owned(), text })
+    let opening = Opening { title, text }.cut();
+    Ok(Ready { id, sketch, keys, title: opening.title.to_owned(), text: opening.text.to_owned() })
 }
 
 /// The text, links and alternates found in HTML.

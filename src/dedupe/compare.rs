@@ -259,32 +259,72 @@ const TEASER_WORDS: u32 = 80;
 /// Number of sample shingles from which the sample is significant.
 const SAMPLE_SAYS: usize = 6;
 
+/// Sorted numbers, asked for in ascending order: all questions together go through them once.
+struct Ascending<'a>(&'a [u32]);
+
+impl Ascending<'_> {
+    fn has(&mut self, number: u32) -> bool {
+        while let [first, rest @ ..] = self.0
+            && *first < number
+        {
+            self.0 = rest;
+        }
+        self.0.first() == Some(&number)
+    }
+}
+
+/// The shingles of a sketch, asked for in ascending order.
+struct Shingles<'a> {
+    lead: Ascending<'a>,
+    sample: Ascending<'a>,
+}
+
+impl Shingles<'_> {
+    fn of(sketch: &Sketch) -> Shingles<'_> {
+        Shingles { lead: Ascending(sketch.part(Part::Lead)), sample: Ascending(sketch.part(Part::Sample)) }
+    }
+
+    /// Whether its lead has a shingle, and whether its sample has it.
+    fn parts_with(&mut self, shingle: u32) -> (bool, bool) {
+        (self.lead.has(shingle), self.sample.has(shingle))
+    }
+}
+
 /// How much of the shorter text is contained in the longer one.
 pub fn overlap(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Overlap {
     let (short, long) = if a.words <= b.words { (a, b) } else { (b, a) };
     let limit = short.threshold.min(long.threshold);
-    let rare = |part: Part, limit: u32| -> Vec<u32> {
-        short.part(part).iter().copied().filter(|&shingle| shingle <= limit && is_rare(shingle)).collect()
-    };
-    let (lead, sample) = (rare(Part::Lead, u32::MAX), rare(Part::Sample, limit));
-    let starts = (
-        lead.iter().filter(|shingle| long.part(Part::Lead).binary_search(shingle).is_ok()).count(),
-        lead.len(),
-    );
-    let shared = |own: &[u32]| (own.iter().filter(|shingle| long.has_shingle(**shingle)).count(), own.len());
-    let (lead, sample) = (shared(&lead), shared(&sample));
+    let (mut lead, mut starts, mut sample, mut all) = ((0, 0), (0, 0), (0, 0), 0);
+    let mut long_parts = Shingles::of(long);
+    let mut own_sample = Ascending(short.part(Part::Sample));
+    for &shingle in short.part(Part::Lead) {
+        let (is_in_long_lead, is_in_long_sample) = long_parts.parts_with(shingle);
+        let (is_twice, is_shared) = (own_sample.has(shingle), is_in_long_lead || is_in_long_sample);
+        if is_rare(shingle) {
+            starts = (starts.0 + usize::from(is_in_long_lead), starts.1 + 1);
+            lead = (lead.0 + usize::from(is_shared), lead.1 + 1);
+            all += usize::from(is_shared && !is_twice);
+        }
+    }
+    let mut long_parts = Shingles::of(long);
+    for &shingle in short.part(Part::Sample) {
+        let is_within = shingle <= limit;
+        if !is_within && !is_in_lead(&shingle) {
+            continue;
+        }
+        let (is_in_long_lead, is_in_long_sample) = long_parts.parts_with(shingle);
+        let is_shared = is_in_long_lead || is_in_long_sample;
+        if (is_within || is_shared) && is_rare(shingle) {
+            all += usize::from(is_shared);
+            sample = (sample.0 + usize::from(is_shared && is_within), sample.1 + usize::from(is_within));
+        }
+    }
     let share = |(shared, looked_at): (usize, usize)| {
         if looked_at == 0 { 0.0 } else { shared as f32 / looked_at as f32 }
     };
     // The lead of a teaser is the lead of its text; the sample represents all of both.
     let is_lead_better = share(lead) >= share(sample) && short.words <= TEASER_WORDS;
     let best = if is_lead_better || sample.1 < SAMPLE_SAYS { lead } else { sample };
-    let all = short
-        .shingles()
-        .filter(|&shingle| {
-            (is_in_lead(&shingle) || shingle <= limit) && is_rare(shingle) && long.has_shingle(shingle)
-        })
-        .count();
     Overlap { share: share(best), shared: all, looked_at: best.1, lead: share(starts) }
 }
 
@@ -634,4 +674,43 @@ fn numbers_of_titles_differ(a: &Sketch, b: &Sketch) -> bool {
             .collect()
     };
     each_has_more(&numbers(a), &numbers(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedupe::sketch::{SketchInput, sketch};
+
+    /// A text of made-up words.
+    fn text(words: std::ops::Range<u32>) -> String {
+        words.map(|word| format!("w{:x} ", word.wrapping_mul(0x9E37_79B1) >> 12)).collect()
+    }
+
+    #[test]
+    fn an_overlap_counts_each_shared_shingle_once() {
+        let of = |text: &str| sketch(&SketchInput { text, ..SketchInput::default() });
+        let mixed = format!("{}{}{}", text(0..60), text(900..960), text(120..400));
+        let pairs = [
+            (text(0..400), text(0..400)),
+            (text(0..400), mixed),
+            (text(0..30), text(0..400)),
+            (text(0..10), text(500..900)),
+            (text(0..400), String::new()),
+        ];
+        for (a, b) in pairs {
+            let (a, b) = (of(&a), of(&b));
+            let (short, long) = if a.words <= b.words { (&a, &b) } else { (&b, &a) };
+            let limit = short.threshold.min(long.threshold);
+            let is_rare = |shingle: u32| !shingle.is_multiple_of(3);
+            let is_looked_at =
+                |shingle: &u32| (is_in_lead(shingle) || *shingle <= limit) && is_rare(*shingle);
+            let shared = short.shingles().filter(is_looked_at).filter(|one| long.has_shingle(*one)).count();
+            let in_lead = |one: &&u32| is_rare(**one) && long.part(Part::Lead).contains(one);
+            let lead = short.part(Part::Lead).iter().filter(in_lead).count();
+            let of = short.part(Part::Lead).iter().filter(|one| is_rare(**one)).count();
+            let found = overlap(&a, &b, is_rare);
+            assert_eq!((found.shared, (found.lead * of as f32).round() as usize), (shared, lead));
+            assert!(found.share <= 1.0 && (found.share > 0.0) == (shared > 0), "{found:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ const LETTERS: usize = 4;
 /// Groups told apart; they are hashed.
 const KINDS: usize = 1 << 13;
 /// Maximum length of the part of a text that is looked at, in characters.
-pub const TEXT_CHARS_MAX: usize = 400;
+const TEXT_CHARS_MAX: usize = 400;
 /// How much more a group counts that stands in a title.
 const TITLE_WEIGHT: f32 = 1.7;
 
@@ -26,6 +26,15 @@ pub struct Opening<'a> {
     pub text: &'a str,
 }
 
+impl<'a> Opening<'a> {
+    /// What is looked at of title and text.
+    pub fn cut(self) -> Opening<'a> {
+        let cut =
+            |text: &'a str| text.char_indices().nth(TEXT_CHARS_MAX).map_or(text, |(end, _)| &text[..end]);
+        Opening { title: cut(self.title), text: cut(self.text) }
+    }
+}
+
 /// The groups of letters of a title and the text below it: each twice its number, plus one if it stands in the title; sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grams(Vec<u16>);
@@ -34,10 +43,10 @@ impl Grams {
     pub fn of(opening: Opening) -> Grams {
         let mut grams = Vec::with_capacity(TEXT_CHARS_MAX);
         let mut folded = String::new();
-        for (text, mark) in [(opening.title, 1), (opening.text, 0)] {
-            let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(at, _)| at);
+        let Opening { title, text } = opening.cut();
+        for (text, mark) in [(title, 1), (text, 0)] {
             folded.clear();
-            fold_into(&mut folded, &text[..end]);
+            fold_into(&mut folded, text);
             add_grams(&folded, mark, &mut grams);
         }
         // Of a group in both, the one in the title stays.

@@ -597,6 +597,22 @@ pub fn has_same_text(raw: &RawEntry, known: &StoredSummary) -> bool {
         && !is_other_event(raw, known)
 }
 
+/// A text of fewer words may be that of many entries.
+const WHOLE_TEXT_WORDS_MIN: usize = 8;
+
+/// Whether an entry has the text of the known one word for word, as far as that is stored.
+pub fn has_whole_text(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let hashes = |text: &str| -> Vec<u32> {
+        let words = Words::of(&without_tags(text), DATED_TEXT_WORDS_MAX).words;
+        words.iter().map(|word| word.hash).collect()
+    };
+    let (ours, theirs) = (hashes(text_of(raw).1), hashes(&known.summary));
+    let least = ours.len().min(theirs.len());
+    // The last word of a start may be cut.
+    let whole = if ours.len() == theirs.len() { least } else { least.saturating_sub(1) };
+    whole >= WHOLE_TEXT_WORDS_MIN && ours[..whole] == theirs[..whole]
+}
+
 /// Whether most words of an entry's title are not in that of the known one.
 pub fn has_other_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, _) = text_of(raw);

@@ -11,7 +11,7 @@ use crate::model::sketch::{NO_DAY, Part, Sketch, hash64};
 
 use super::entry_index::{DAYS_MAX, EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings};
 use super::feature_table::{DayPosting, FeatureTable, PLACES_MAX, Window};
-use super::grams::{GramCache, GramCounts, Grams, Opening, TEXT_CHARS_MAX};
+use super::grams::{GramCache, GramCounts, Grams, Opening};
 
 /// Entries per generation; two generations are held.
 const GENERATION: usize = 1 << 19;
@@ -228,8 +228,8 @@ impl InMemoryIndex {
             self.openings.pop_front();
             self.opened += 1;
         }
-        let start = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>().into_boxed_str();
-        self.openings.push_back((start(opening.title), start(opening.text)));
+        let Opening { title, text } = opening.cut();
+        self.openings.push_back((title.into(), text.into()));
         let mark = self.mark(number, sketch.day);
         let anchors: Vec<u32> = sketch.own_anchors().collect();
         self.feature_table.prefetch(&anchors);
@@ -331,6 +331,10 @@ impl EntryIndex for InMemoryIndex {
                 count += 1;
                 let number = self.number(mark);
                 if number != self.at && is_near(self.brief(number).day) {
+                    if few.capacity() == 0 {
+                        // Allocated once: most features that anything has are had by several.
+                        few.reserve_exact(POSTINGS_MAX);
+                    }
                     few.push(self.posting(number));
                 }
             });

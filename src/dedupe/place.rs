@@ -41,6 +41,8 @@ const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.3;
 const NEAR_SHORT_MIN: f32 = 0.2;
+/// What is remembered of a feature that too many entries have.
+const TOO_COMMON: (usize, usize) = (usize::MAX, usize::MAX);
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
 const FEATURES_ASKED: usize = 220;
 
@@ -148,7 +150,7 @@ impl<L: EntryIndex> Placer<'_, L> {
             }
             let mut verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
             if verdict.is_same && matches!(verdict.evidence, Evidence::Text { .. }) {
-                let repeated = self.repeated(&known)?;
+                let repeated = self.repeated(&known, features.iter().zip(&postings));
                 let own =
                     |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
                 if !repeated.is_empty() && own(sketch).min(own(&known.sketch)) >= OWN_SHINGLES_MIN {
@@ -169,22 +171,25 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// The shingles that both entries have and that stand in another story of one of their sources too, as footers and banners do.
-    fn repeated(&mut self, known: &KnownEntry) -> Result<Vec<u32>, L::Error> {
+    /// The shingles that both entries have and that stand in another story of one of their sources too, as footers and banners do;
+    /// `own` are those of the new entry, and who has them.
+    fn repeated<'p>(
+        &self,
+        known: &KnownEntry,
+        own: impl Iterator<Item = (&'p u32, &'p Vec<Posting>)>,
+    ) -> Vec<u32> {
         let sketch = self.new.sketch;
-        let shared: Vec<u32> =
-            sketch.shingles().filter(|shingle| known.sketch.has_shingle(*shingle)).collect();
         let is_elsewhere = |posting: &Posting| {
             posting.is_placed
                 && posting.story != known.story
                 && (posting.source == sketch.source || posting.source == known.sketch.source)
         };
-        let postings = self.index.postings(&shared, None)?;
-        let repeated = shared.iter().zip(&postings).filter(|(_, postings)| match postings {
-            Postings::Many => true,
-            Postings::Few(postings) => postings.iter().any(is_elsewhere),
-        });
-        Ok(repeated.map(|(shingle, _)| *shingle).collect())
+        own.filter(|(shingle, postings)| {
+            known.sketch.has_shingle(**shingle)
+                && (self.is_too_common(**shingle) || postings.iter().any(is_elsewhere))
+        })
+        .map(|(shingle, _)| *shingle)
+        .collect()
     }
 
     /// Compares with news in other languages.
@@ -277,7 +282,7 @@ impl<L: EntryIndex> Placer<'_, L> {
         let mut found = Vec::with_capacity(features.len());
         for (one, postings) in features.iter().zip(self.index.postings(features, around)?) {
             let (count, postings) = match postings {
-                Postings::Many => ((usize::MAX, usize::MAX), Vec::new()),
+                Postings::Many => (TOO_COMMON, Vec::new()),
                 Postings::Few(postings) if postings.len() < 2 => ((postings.len(), postings.len()), postings),
                 Postings::Few(postings) => (count(&postings), postings),
             };
@@ -285,6 +290,11 @@ impl<L: EntryIndex> Placer<'_, L> {
             found.push(postings);
         }
         Ok(found)
+    }
+
+    /// Whether more entries have a feature than the index names.
+    fn is_too_common(&self, feature: u32) -> bool {
+        self.seen.get(&feature) == Some(&TOO_COMMON)
     }
 
     fn is_rare(&self, shingle: u32) -> bool {

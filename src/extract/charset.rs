@@ -143,8 +143,9 @@ fn from_bom(bytes: &[u8]) -> Option<(Charset, usize)> {
 /// Detects UTF-16 and UTF-32 without a byte order mark by the zero bytes around the first `<` (XML 1.0, appendix F.1).
 fn from_zero_bytes(bytes: &[u8]) -> Option<Charset> {
     match bytes {
-        [b'<', 0, 0, 0, ..] => Some(Charset::Utf32 { big_endian: false }),
-        [0, 0, 0, b'<', ..] => Some(Charset::Utf32 { big_endian: true }),
+        // The next character has zeros as well: three of them alone are noise before a text.
+        [b'<', 0, 0, 0, _, _, 0..=0x10, 0, ..] => Some(Charset::Utf32 { big_endian: false }),
+        [0, 0, 0, b'<', 0, 0..=0x10, ..] => Some(Charset::Utf32 { big_endian: true }),
         [b'<', 0, second, 0, ..] if *second != 0 => Some(Charset::Web(encoding_rs::UTF_16LE)),
         [0, b'<', 0, second, ..] if *second != 0 => Some(Charset::Web(encoding_rs::UTF_16BE)),
         _ => None,
@@ -437,6 +438,16 @@ mod tests {
         let decoded = decode(b"Caf\xc3\xa9 \xc3\xa9t\xc3\xa9 x\xffy", None);
         assert_eq!(decoded.text, "Café été x\u{FFFD}y");
         assert!(decoded.problem.is_some());
+    }
+
+    #[test]
+    fn utf_32_without_a_mark_is_read_and_zeros_before_a_text_are_no_sign_of_it() {
+        let units = |to_bytes: fn(u32) -> [u8; 4]| -> Vec<u8> {
+            "<a>é</a>".chars().flat_map(|c| to_bytes(c as u32)).collect()
+        };
+        assert_eq!(decode(&units(u32::to_le_bytes), None).text, "<a>é</a>");
+        assert_eq!(decode(&units(u32::to_be_bytes), None).text, "<a>é</a>");
+        assert!(decode("\0\0\0<a>é</a>".as_bytes(), None).text.ends_with("<a>é</a>"));
     }
 
     #[test]

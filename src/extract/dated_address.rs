@@ -48,12 +48,17 @@ pub(super) fn day_in_address(href: &str) -> Option<Timestamp> {
     let close = |a: (usize, &str), b: (usize, &str)| {
         b.0 == a.0 + a.1.len() + 1 && matches!(path.as_bytes()[b.0 - 1], b'/' | b'-' | b'_' | b'.')
     };
+    // "/2022/10/5-things-to-know" names no day.
+    let is_whole = |(at, run): (usize, &str)| {
+        path.as_bytes()[at - 1] != b'/' || !path[at + run.len()..].starts_with(['-', '_'])
+    };
     let triple = numbers.windows(3).find_map(|run| {
         let is_date = run[0].1.len() == 4
             && run[1].1.len() <= 2
             && run[2].1.len() <= 2
             && close(run[0], run[1])
-            && close(run[1], run[2]);
+            && close(run[1], run[2])
+            && is_whole(run[2]);
         is_date.then(|| date(run[0].1, run[1].1, run[2].1)).flatten()
     });
     triple.or_else(|| {
@@ -83,10 +88,8 @@ pub(super) fn year_in_address(
 ) -> Option<i16> {
     let path = path_of(href)?;
     let segments: Vec<&str> = path.split('/').collect();
-    let dated = (0..segments.len()).find_map(|at| year_and_month(&segments[at..]));
-    let this_year = now.map(|now| now.to_zoned_datetime(jiff::tz::TimeZone::UTC).year());
-    if let Some((year, of_month)) = dated {
-        return (of_month == month && this_year.is_none_or(|this| year <= this)).then_some(year);
+    if month_in(&segments).is_some() {
+        return year_of_month(href, month, now);
     }
     let (at, year) = segments.iter().enumerate().find_map(|(at, segment)| Some((at, year_of(segment)?)))?;
     let goes_on = segments[at + 1..].iter().any(|segment| !segment.is_empty());
@@ -95,6 +98,19 @@ pub(super) fn year_in_address(
     let is_ahead = now.is_some_and(|now| date > now);
     let directory = &href[..segments[at].as_ptr() as usize - href.as_ptr() as usize];
     (goes_on && !is_numbered && !is_ahead && !has_ids(directory, all)).then_some(year)
+}
+
+/// The year that a date in the path of an address gives a day of its month.
+pub(super) fn year_of_month(href: &str, month: i8, now: Option<Timestamp>) -> Option<i16> {
+    let segments: Vec<&str> = path_of(href)?.split('/').collect();
+    let (year, of_month) = month_in(&segments)?;
+    let this_year = now.map(|now| now.to_zoned_datetime(jiff::tz::TimeZone::UTC).year());
+    (of_month == month && this_year.is_none_or(|this| year <= this)).then_some(year)
+}
+
+/// The year and month of the first part of a path that is a date.
+fn month_in(segments: &[&str]) -> Option<(i16, i8)> {
+    (0..segments.len()).find_map(|at| year_and_month(&segments[at..]))
 }
 
 fn path_of(href: &str) -> Option<&str> {
@@ -172,6 +188,20 @@ mod tests {
             years(&["https://x.org/2024/a", "https://x.org/2024/b", "https://x.org/2023/c"])[2],
             Some(2023)
         );
+    }
+
+    #[test]
+    fn a_number_that_a_name_begins_with_is_no_day() {
+        for (path, is_day) in [
+            ("/2022/10/14/a", true),
+            ("/2022/10/14", true),
+            ("/2022/10/14.html", true),
+            ("/2022-10-14-a", true),
+            ("/2022/10/5-things-to-know", false),
+            ("/2022/10/10_things", false),
+        ] {
+            assert_eq!(day_in_address(&format!("https://x.org{path}")).is_some(), is_day, "{path}");
+        }
     }
 
     #[test]

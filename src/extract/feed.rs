@@ -6,11 +6,15 @@ mod entry;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jiff::civil::Date;
 use url::Url;
 
 use self::entry::keep_first;
 use super::date::{ReadDate, is_short, parse_date, read_date};
-use super::prose_date::{AmbiguousDates, DateRules, day_from_today, has_half_day, midnight};
+use super::dated_address::year_in_address;
+use super::prose_date::{
+    AmbiguousDates, DateRules, day_from_today, day_in_figures, day_without_year, has_half_day, midnight,
+};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
@@ -111,11 +115,13 @@ fn read_in(text: &str, base: Option<Url>, habit: &mut DateConvention) -> Option<
         feed: RawFeed::default(),
         has_root: false,
         habit: *habit,
+        days_without_year: Vec::new(),
     };
     while let Some(root) = reader.cursor.next_child(0) {
         reader.read_root(&root);
     }
-    let FeedReader { cursor, mut feed, has_root, habit: shown } = reader;
+    reader.give_years();
+    let FeedReader { cursor, mut feed, has_root, habit: shown, .. } = reader;
     *habit = shown;
     feed.is_cut = cursor.is_cut();
     // An entry that was cut off may lack its very identifier.
@@ -131,6 +137,8 @@ struct FeedReader<'a> {
     feed: RawFeed,
     has_root: bool,
     habit: DateConvention,
+    /// Entries whose date of publication has no year, by their positions, with its month and day.
+    days_without_year: Vec<(usize, (i8, i8))>,
 }
 
 /// What a registered relation may be written behind (RFC 4287 section 4.2.7.2).
@@ -338,10 +346,11 @@ impl<'a> FeedReader<'a> {
 
     /// A date of an entry, with a note of how it was read.
     fn read_entry_time(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<jiff::Timestamp> {
-        self.read_entry_dates(element, entry).map(|read| read.at)
+        self.read_entry_dates(element, entry).ok().map(|read| read.at)
     }
 
-    fn read_entry_dates(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Option<ReadDate> {
+    /// As `read_entry_time`, with what else a date says; or the text that is none.
+    fn read_entry_dates(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Result<ReadDate, String> {
         let text = self.read_plain(element);
         let date = self.dates(&text);
         let is_date = match date {
@@ -350,7 +359,27 @@ impl<'a> FeedReader<'a> {
             None => " is not a date",
         };
         entry.notes.push(format!("{} \"{}\"{is_date}", element.name, fitting(&text, NOTE_CHARS_MAX)));
-        date
+        date.ok_or(text)
+    }
+
+    /// Month and day of a text that names no more.
+    fn day_without_year(&self, text: &str) -> Option<(i8, i8)> {
+        day_without_year(text).or_else(|| day_in_figures(text, self.habit.order))
+    }
+
+    /// Gives dates without a year the one that the addresses of their entries show.
+    fn give_years(&mut self) {
+        let addresses: Vec<String> =
+            self.feed.entries.iter().filter_map(|entry| Some(entry.url()?.to_owned())).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        for (at, (month, day)) in std::mem::take(&mut self.days_without_year) {
+            let Some(entry) = self.feed.entries.get_mut(at) else { continue };
+            let year =
+                entry.url().and_then(|url| year_in_address(url, &addresses, (month, day), self.habit.now));
+            let date = year.and_then(|year| Date::new(year, month, day).ok()).and_then(midnight);
+            entry.published = date;
+            entry.notes.extend(date.map(|_| "the year of its date comes from its address".to_owned()));
+        }
     }
 
     fn read_link(&mut self, element: &Element<'a>) -> Option<Link> {
@@ -463,6 +492,31 @@ mod tests {
         );
         let first = american.unwrap().entries[0].published.unwrap();
         assert_eq!(first.to_string(), "2022-04-03T15:00:00Z");
+    }
+
+    #[test]
+    fn a_date_without_a_year_has_that_of_its_address_or_none() {
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        let day = |date: &str, path: &str| {
+            let item = format!(
+                "<item><title>T</title><link>https://x.org{path}</link><pubDate>{date}</pubDate></item>"
+            );
+            let feed = format!("<rss><channel>{item}</channel></rss>");
+            let feed = read_feed(&feed, None, DateRules { now, ..DateRules::default() }).unwrap();
+            feed.entries[0].published.map(|date| date.strftime("%Y-%m-%d").to_string())
+        };
+        for (date, path, want) in [
+            ("14 December", "/2021/12/a", Some("2021-12-14")),
+            ("14 déc.", "/news/2021/a", Some("2021-12-14")),
+            ("14/12", "/2021/12/a", Some("2021-12-14")),
+            ("14 December", "/2021/11/a", None),
+            ("14 December", "/2023/12/a", None),
+            ("14 December", "/node/2021", None),
+            ("14 December", "/a", None),
+            ("soon", "/2021/12/a", None),
+        ] {
+            assert_eq!(day(date, path).as_deref(), want, "{date} {path}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! language: lines that link back to the entry and the site, "read more" links, fields that repeat title, author and date.
 
 mod fields;
+mod threads;
 
 use std::sync::LazyLock;
 
@@ -61,6 +62,10 @@ pub(super) struct EntryContext<'a> {
 /// The text without additions of the system; `None` if there are none.
 pub(super) fn without_furniture(html: &str, known: &EntryContext) -> Option<String> {
     let mut text = fields::without_fields(html, known);
+    let submitted = threads::without_submission(text.as_deref().unwrap_or(html));
+    text = submitted.or(text);
+    let counted = threads::without_counts(text.as_deref().unwrap_or(html));
+    text = counted.or(text);
     let mut take = |without: Option<String>| text = without.or(text.take());
     take(without_back_sentence(html, known).or_else(|| without_sentence_at_end(html, known)));
     let current = text.as_deref().unwrap_or(html);

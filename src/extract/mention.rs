@@ -38,6 +38,9 @@ pub(super) struct Mention {
     pub time: Option<Time>,
     pub role: DateRole,
     pub stand: MentionSetting,
+    /// How it stands if the words that say what it is are none of its own, where they may be those of a title: "Une rue modifiée – 3
+    /// mai 2026".
+    pub stand_in_title: Option<MentionSetting>,
     pub found: FoundDate,
 }
 
@@ -77,14 +80,21 @@ fn mention(
     let times = times(folded, &tokens[found.to..until]);
     let role = match label {
         _ if begin.is_some() || times.is_span => DateRole::Event,
-        Some((role, _)) => role,
+        Some((role, ..)) => role,
         // "10月14日发布", "am 3. Mai veröffentlicht".
         None if until == tokens.len() && is_published(&tokens[found.to..]) => DateRole::Published,
         None => DateRole::Plain,
     };
-    let start = label.map_or(from, |(_, start)| start);
+    let start = label.map_or(from, |(_, start, _)| start);
     let stand = setting_of(folded, tokens, (start, found.to));
-    Mention { date: found.date, begin, time: times.first, role, stand, found }
+    let may_be_of_title = label.is_some_and(|(_, start, end)| {
+        let between = &folded[tokens[end - 1].end()..tokens[from].start];
+        matches!(role, DateRole::Published | DateRole::Updated)
+            && tokens[since..start].iter().any(|token| !token.is_separator())
+            && sign_in(between).is_some_and(|sign| sign != ',')
+    });
+    let stand_in_title = may_be_of_title.then(|| setting_of(folded, tokens, (from, found.to)));
+    Mention { date: found.date, begin, time: times.first, role, stand, stand_in_title, found }
 }
 
 fn is_published(after: &[TextToken]) -> bool {
@@ -200,8 +210,13 @@ impl PartialDate {
     }
 }
 
-/// The last label before a day, and the token at which it begins.
-fn label_before(folded: &str, tokens: &[TextToken], since: usize, to: usize) -> Option<(DateRole, usize)> {
+/// The last label before a day, and the tokens at which it begins and ends.
+fn label_before(
+    folded: &str,
+    tokens: &[TextToken],
+    since: usize,
+    to: usize,
+) -> Option<(DateRole, usize, usize)> {
     let (mut at, mut last) = (since, None);
     while at < to {
         let is_free = |token: &TextToken| is_joint(token) || is_weekday(token);
@@ -219,7 +234,7 @@ fn label_before(folded: &str, tokens: &[TextToken], since: usize, to: usize) -> 
     let words = tokens[end..to].iter().filter(|token| !is_joint(token) && !is_weekday(token)).count();
     let between = &folded[tokens[end - 1].end()..tokens[to].start];
     (words <= LABEL_WORDS_MAX && !between.contains(['|', ';', '\n', '!', '?', '•', '·']))
-        .then_some((role, start))
+        .then_some((role, start, end))
 }
 
 /// The times of day behind a day.

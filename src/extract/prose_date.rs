@@ -143,7 +143,12 @@ impl StatedDates {
         let head: String = text.chars().take(CHARS_MAX).collect();
         let folded = folded(&head);
         let tokens = tokens(&folded);
-        let found = mentions(&folded, &tokens, rules.order, true);
+        let mut found = mentions(&folded, &tokens, rules.order, true);
+        for mention in found.iter_mut().filter(|_| field == DateContext::Title) {
+            if let Some(stand) = mention.stand_in_title {
+                (mention.role, mention.stand) = (DateRole::Plain, stand);
+            }
+        }
         if found.is_empty() {
             let told = StatedDates::without_year(&tokens, rules);
             let is_said = told.is_said || told.updated.is_some();
@@ -550,6 +555,16 @@ mod tests {
         }
         assert_eq!(told("Vœux du maire 14 octobre 2022", DateContext::Title).published, None);
         assert_eq!(told("20 oct 22 h", DateContext::Named).published, None, "a time of day is no year");
+        for (text, is_title) in [
+            ("Une rue modifiée – 14 octobre 2022", true),
+            ("Los horarios actualizados del museo (14/10/2022)", true),
+            ("Eine Strasse geändert und gesperrt - 14.10.2022", true),
+            ("Mis à jour – 14 octobre 2022", false),
+            ("La rue sera modifiée le 14 octobre 2022", false),
+        ] {
+            let told = told(text, DateContext::Title);
+            assert_eq!((told.published.is_some(), told.updated.is_some()), (is_title, !is_title), "{text}");
+        }
     }
 
     #[test]

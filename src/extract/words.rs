@@ -102,7 +102,7 @@ mod tests {
         let languages = ["ar", "ca", "de", "en", "es", "fr", "id", "it", "nl", "pt", "ru", "sw", "uk", "zh"];
         for kind in [
             "news", "events", "gone", "none", "plain", "section", "call", "file", "badge", "line", "aside",
-            "goes_on", "back",
+            "goes_on", "back", "results", "search",
         ] {
             for language in languages {
                 let head = format!("\n{kind} {language}: ");

@@ -70,6 +70,9 @@ impl<'a> FeedReader<'a> {
         entry.summary = entry.summary.or(parts.description);
         entry.published = entry.published.or(parts.created).or(parts.dated);
         entry.updated = entry.updated.or(parts.told_update);
+        if let Some(day) = parts.day.filter(|_| entry.published.is_none()) {
+            self.days_without_year.push((self.feed.entries.len(), day));
+        }
         entry.image = entry.image.or(parts.thumbnail);
         self.mend_texts(&mut entry);
         let own_language = |text: &Option<RawText>| text.as_ref().and_then(|text| text.language.clone());
@@ -116,6 +119,9 @@ impl<'a> FeedReader<'a> {
                 notes.push("left out: what links back to the entry, or repeats its fields".into());
                 text.value = own;
             }
+        }
+        for text in [summary, content] {
+            text.take_if(|text| text.value.trim().is_empty());
         }
     }
 
@@ -184,6 +190,8 @@ impl<'a> FeedReader<'a> {
         match (child.vocabulary, child.name.as_ref()) {
             (Core | Atom, "pubdate" | "published" | "issued") | (DcTerms, "issued") => {
                 let told = self.read_entry_dates(child, entry);
+                parts.day = told.as_ref().err().and_then(|text| self.day_without_year(text)).or(parts.day);
+                let told = told.ok();
                 entry.published = told.map(|told| told.at).or(entry.published);
                 parts.told_update = told.and_then(|told| told.updated).or(parts.told_update);
             }
@@ -379,6 +387,8 @@ struct EntryParts {
     dated: Option<jiff::Timestamp>,
     /// A change that a date of publication tells besides.
     told_update: Option<jiff::Timestamp>,
+    /// Month and day of a date of publication without a year.
+    day: Option<(i8, i8)>,
     begin: Option<EventTime>,
     end: Option<EventTime>,
     place: Option<String>,

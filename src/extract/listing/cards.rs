@@ -9,7 +9,7 @@ use scraper::ElementRef;
 
 use super::links::{LinkGroup, is_call};
 use super::title::{title, titles, without_common_parts};
-use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address};
+use crate::extract::dated_address::{day_in_address, day_of_slug, year_in_address, year_of_month};
 use crate::extract::elements::is_heading;
 use crate::extract::page::agenda::is_among_events;
 use crate::extract::page::dates::{
@@ -209,8 +209,11 @@ impl<'a> Card<'a> {
     }
 
     pub(super) fn has_date(&self) -> bool {
-        let is_under_year =
-            || [DateOrder::Dmy, DateOrder::Mdy].iter().any(|order| self.day_under_year(*order).is_some());
+        let is_under_year = || {
+            [DateOrder::Dmy, DateOrder::Mdy]
+                .iter()
+                .any(|order| self.day_under_year(DateRules::strict(*order)).is_some())
+        };
         if day_in_address(&self.href).is_some() || self.day_without_year().is_some() || is_under_year() {
             return true;
         }
@@ -270,15 +273,18 @@ impl<'a> Card<'a> {
             .find_map(|text| day_without_year(&text))
     }
 
-    /// A day in figures, which only the heading of a year above makes one: "2025" above "24/11".
-    fn day_under_year(&self, order: DateOrder) -> Option<Date> {
+    /// A day in figures, which only the heading of a year above or its month in the address makes one: "2025" above "24/11",
+    /// `/2025/11/`.
+    fn day_under_year(&self, rules: DateRules) -> Option<Date> {
         let leaves =
             self.elements().filter(|element| element.children().all(|child| child.value().is_text()));
         let texts = leaves.filter_map(|element| text_within(element, DATE_CHARS_MAX));
-        let (month, day) = texts.chain(self.own_texts()).find_map(|text| day_in_figures(&text, order))?;
+        let (month, day) =
+            texts.chain(self.own_texts()).find_map(|text| day_in_figures(&text, rules.order))?;
         // A heading that names the month as well is that of its days only.
         let year = |text: &str| year_of_heading(text).filter(|_| month_of_heading(text).is_none());
-        Date::new(self.said_above(year)?, month, day).ok()
+        let year = self.said_above(year).or_else(|| year_of_month(&self.href, month, rules.now))?;
+        Date::new(year, month, day).ok()
     }
 
     /// The texts that stand beside its links, without the signs around them: "17 décembre : ".
@@ -381,12 +387,13 @@ const LEAP_YEARS: i16 = 8;
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
 
-/// Completes days in figures, which only the heading of a year above them makes days: "2025" above "24/11".
-fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], order: DateOrder) {
+/// Completes days in figures, which only the heading of a year above them or their addresses make days: "2025" above "24/11".
+fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules) {
     for (entry, card) in entries.iter_mut().zip(cards).filter(|(entry, _)| entry.published.is_none()) {
-        let date = card.day_under_year(order);
+        let date = card.day_under_year(rules);
         entry.published = date.and_then(midnight);
-        entry.notes.extend(date.map(|_| "the year of its date comes from the heading above it".to_owned()));
+        let note = "the year of its date comes from the heading above it, or from its address";
+        entry.notes.extend(date.map(|_| note.to_owned()));
     }
 }
 
@@ -522,7 +529,7 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
     let undated: Vec<bool> = entries.iter().map(|entry| entry.published.is_none()).collect();
     let is_event = |card: &Card| is_agenda || is_among_events(card.record);
     give_months(entries, cards, rules.order);
-    give_years_above(entries, cards, rules.order);
+    give_years_above(entries, cards, rules);
     give_years(entries, cards, rules.now);
     give_dates_beside(entries, cards, rules);
     let latest = rules.now.map(|now| now + AHEAD);

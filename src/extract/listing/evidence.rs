@@ -47,6 +47,8 @@ pub(super) enum ListingDoubt {
     Gone,
     Few,
     Undated,
+    /// The page answers a search.
+    Results,
     /// The page is an article, and names others.
     BesideArticle,
     /// Holidays, opening hours, quotations, comments: what has days and is no news.
@@ -61,6 +63,7 @@ impl ListingDoubt {
             ListingDoubt::Few => "too few, or a menu",
             ListingDoubt::BesideArticle => "what an article has beside it",
             ListingDoubt::NoNews => "dated, and called something else than news",
+            ListingDoubt::Results => "undated, and what a search found",
             ListingDoubt::Undated => "undated, and nothing on the page calls them news",
         }
     }
@@ -99,6 +102,9 @@ pub(super) fn doubt(
     }
     if is_dated(cards, entries, is_rich) || is_agenda && most(cards, |card| card.has_date()) {
         return None;
+    }
+    if is_search(page) {
+        return Some(ListingDoubt::Results);
     }
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
     (!is_listing).then_some(ListingDoubt::Undated)
@@ -356,6 +362,30 @@ fn is_gone(page: &Page) -> bool {
         .take(3)
         .map(text_of)
         .any(|title| title.chars().count() <= GONE_CHARS_MAX && words::has_one("gone", &title))
+}
+
+/// Whether the page answers a search: by its title or heading, by its address, or by a form that has the words which are asked for.
+fn is_search(page: &Page) -> bool {
+    let is_named = |css: &str| {
+        let title = page.html().select(&selector(css)).next().map(text_of).unwrap_or_default();
+        words::after("results", &words::plain(&title)).is_some()
+    };
+    let Some(address) = page.base() else { return is_named("title") || is_named("h1") };
+    let is_at_search = || {
+        let last = address.path_segments().and_then(|mut parts| parts.rfind(|part| !part.is_empty()));
+        last.is_some_and(|last| words::is_one("search", last)) && !is_titled_news(page)
+    };
+    let fields = selector("input[name][value]");
+    let is_asked = |(name, value): (std::borrow::Cow<str>, std::borrow::Cow<str>)| {
+        !value.trim().is_empty()
+            && page.html().select(&fields).any(|field| {
+                let kind = field.attr("type").unwrap_or("text").to_ascii_lowercase();
+                matches!(kind.as_str(), "text" | "search")
+                    && field.attr("name") == Some(name.as_ref())
+                    && field.attr("value").map(str::trim) == Some(value.trim())
+            })
+    };
+    is_named("title") || is_named("h1") || is_at_search() || address.query_pairs().any(is_asked)
 }
 
 /// Whether a lone record is the article of the page itself, with a link in its text.

@@ -8,6 +8,7 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::{ElementRef, Node};
 use url::Url;
 
+use super::rows;
 use super::title::is_named_title;
 use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
 use crate::extract::words;
@@ -134,6 +135,8 @@ pub(super) enum LinkScope {
     Wide,
     /// No links, but the headings of what the page itself tells.
     Headings,
+    /// No links, but the titles of rows that tell all of it.
+    Rows,
 }
 
 /// The address that a link leads to, if it is one on the web.
@@ -144,8 +147,10 @@ fn web_target(base: Option<&Url>, href: &str) -> Option<Url> {
 
 /// The links of a page, without those that never lead to an entry.
 pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
-    if reach == LinkScope::Headings {
-        return told_parts(page);
+    match reach {
+        LinkScope::Headings => return told_parts(page, titles_of_parts(page)),
+        LinkScope::Rows => return told_parts(page, rows::titles(page)),
+        LinkScope::Links | LinkScope::Wide => {}
     }
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
@@ -155,7 +160,7 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
             LinkScope::Links => element.attr("href").filter(|href| !href.trim_start().starts_with('#')),
-            LinkScope::Wide | LinkScope::Headings => own_target(element),
+            _ => own_target(element),
         };
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
         let Some(url) = web_target(own, href) else { continue };
@@ -182,24 +187,28 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     found
 }
 
-/// The headings of parts of a page that lead to no other page, as links to these parts.
-fn told_parts(page: &Page) -> Vec<Anchor<'_>> {
-    let Some(own) = page.base() else { return Vec::new() };
-    let own_key = key_of(own);
+/// The headings of parts of a page that lead to no other page.
+fn titles_of_parts(page: &Page) -> Vec<ElementRef<'_>> {
     let (headings, links) = (selector("h2, h3, h4, h5, h6, summary"), selector("a[href]"));
     let is_title = |element: &ElementRef| {
         headings.matches(element) || is_named_title(*element) && element.select(&headings).next().is_none()
     };
     let is_link =
         |element: ElementRef| element.attr("href").is_some_and(|href| !href.trim().starts_with('#'));
-    let surroundings = Surroundings::of(page);
     let leads_on = |heading: &ElementRef| {
         heading.select(&links).any(is_link) || link_around(*heading).is_some_and(is_link)
     };
     let candidates =
         selector("h2, h3, h4, h5, h6, summary, p[class], div[class], span[class], strong[class]");
     let titles = page.html().select(&candidates).filter(is_title);
-    let found: Vec<ElementRef> = titles.filter(|title| !leads_on(title)).take(ANCHORS_MAX).collect();
+    titles.filter(|title| !leads_on(title)).take(ANCHORS_MAX).collect()
+}
+
+/// The titles of parts of a page as links to these parts.
+fn told_parts<'a>(page: &'a Page, found: Vec<ElementRef<'a>>) -> Vec<Anchor<'a>> {
+    let Some(own) = page.base() else { return Vec::new() };
+    let own_key = key_of(own);
+    let surroundings = Surroundings::of(page);
     let mut counts: HashMap<NodeId, usize> = HashMap::new();
     for around in found.iter().flat_map(|title| title.ancestors().take(PART_ANCESTORS_MAX)) {
         *counts.entry(around.id()).or_default() += 1;

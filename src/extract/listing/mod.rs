@@ -9,6 +9,7 @@ mod headings;
 mod kinds;
 mod links;
 mod records;
+mod rows;
 mod selectors;
 mod structured;
 mod title;
@@ -23,6 +24,7 @@ pub(super) use self::kinds::names_news;
 pub(super) use self::links::is_call;
 use self::links::{LinkGroup, LinkScope};
 use super::page::Page;
+use super::page::dates::AHEAD;
 use super::prose_date::DateRules;
 use super::{ExtractionMethod, PageReading};
 use crate::model::feed::RawEntry;
@@ -49,6 +51,9 @@ impl Page {
         let Some((at, read)) = found.or_else(|| by_click.filter(|(_, read)| is_enough(read))) else {
             feed.entries = self.told_entries(rules, known);
             if feed.entries.is_empty() {
+                feed.entries = self.told_rows(rules, known);
+            }
+            if feed.entries.is_empty() {
                 feed.problems.push(self.nothing_found(&listings, rules));
                 return PageReading { feed, way: None, select: None };
             }
@@ -68,6 +73,18 @@ impl Page {
         let is_dated = |entry: &RawEntry| entry.published.is_some() || entry.event.is_some();
         let is_called = || evidence::are_news(self, &read.cards, &read.entries) || self.is_agenda(rules.now);
         let is_told = read.entries.len() > 1 && read.entries.iter().all(is_dated) && is_called();
+        if is_told { read.entries } else { Vec::new() }
+    }
+
+    /// The entries that the rows of a table or of a list tell: what is past, where something calls it news.
+    fn told_rows(&self, rules: DateRules, known: &HashSet<String>) -> Vec<RawEntry> {
+        let rows = groups::listings(self, LinkScope::Rows);
+        let Some((_, read)) = self.first_listing(&rows, rules, known) else { return Vec::new() };
+        let latest = rules.now.map(|now| now + AHEAD);
+        let is_past =
+            |entry: &RawEntry| entry.published.is_some_and(|at| latest.is_none_or(|latest| at <= latest));
+        let is_told =
+            read.entries.iter().all(is_past) && evidence::are_news(self, &read.cards, &read.entries);
         if is_told { read.entries } else { Vec::new() }
     }
 
@@ -249,6 +266,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_search_found_is_a_listing_only_where_it_is_dated() {
+        let count = |address: &str, head: &str, day: &str| {
+            let item = |n: u8| {
+                format!(
+                    "<article class=news><h3><a href=/news/{n}>The harbour and its keepers, {n}</a></h3><p>What there is to be known of them in a few words.{day}</p></article>"
+                )
+            };
+            let body = format!("{head}<main>{}</main>", (1..5).map(item).collect::<String>());
+            let url = url::Url::parse(address).unwrap();
+            let page = Page::parse(&body, Some(&url));
+            page.detect_listing(DateRules::strict(DateOrder::Dmy), &HashSet::new()).feed.entries.len()
+        };
+        let form = "<title>News</title><form><input type=search name=q value='the harbour'></form>";
+        for (address, head) in [
+            ("https://x.org/a", "<title>Search results for harbour</title>"),
+            ("https://x.org/a", "<h1>Résultats de la recherche : port</h1>"),
+            ("https://x.org/fr/recherche", "<title>Port</title>"),
+            ("https://x.org/news?q=the+harbour", form),
+        ] {
+            assert_eq!(count(address, head, ""), 0, "{address} {head}");
+            assert_eq!(count(address, head, "</p><p>4 October 2022"), 4, "{address} {head}");
+        }
+        for (address, head) in [
+            ("https://x.org/news?q=the+harbour", "<title>News</title>"),
+            ("https://x.org/news?page=2", form),
+            ("https://x.org/news/search", "<title>News</title>"),
+            ("https://x.org/a", "<title>News of the search for the lost ship</title>"),
+        ] {
+            assert_eq!(count(address, head, ""), 4, "{address} {head}");
+        }
+    }
+
+    #[test]
     fn what_a_page_tells_itself_under_headings_is_read_where_it_is_dated_and_called_news() {
         let url = url::Url::parse("https://x.org/town/").unwrap();
         let read = |body: &str| {
@@ -305,6 +355,69 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_tell_news_are_read_and_rows_of_anything_else_are_not() {
+        let read = |body: &str| {
+            let url = url::Url::parse("https://x.org/town/").unwrap();
+            let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+            let entries = Page::parse(body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+            let part = |entry: &RawEntry| {
+                let day = entry.published.map(|date| date.strftime("%m-%d").to_string());
+                (entry.title.clone().unwrap().value, day.unwrap_or_default(), entry.url().unwrap().to_owned())
+            };
+            entries.iter().map(part).collect::<Vec<_>>()
+        };
+        let rows = |row: &str| -> String {
+            let names = ["ferry", "school", "mill", "harbour"];
+            let row =
+                |(at, name): (usize, &&str)| row.replace("NAME", name).replace("DAY", &(at + 11).to_string());
+            names.iter().enumerate().map(row).collect()
+        };
+        let table = |row: &str| format!("<table><tr><th>Date</th><th>What</th></tr>{}</table>", rows(row));
+        let want = |fragment: &str| {
+            ("The ferry opens again".to_owned(), "10-11".to_owned(), format!("https://x.org/town/{fragment}"))
+        };
+        for (list, fragment) in [
+            (table("<tr><td>DAY/10/2022</td><td>The NAME opens again</td></tr>"), ""),
+            (
+                table("<tr id=the-NAME><td>The NAME opens again</td><td>DAY October 2022</td></tr>"),
+                "#the-ferry",
+            ),
+            (format!("<dl>{}</dl>", rows("<dt>DAY October 2022</dt><dd>The NAME opens again</dd>")), ""),
+            (
+                format!(
+                    "<dl>{}</dl>",
+                    rows("<dt>DAY October 2022: The NAME opens again</dt><dd>All may come and see it.</dd>")
+                ),
+                "",
+            ),
+        ] {
+            let found = read(&format!("<h1>News</h1><main>{list}</main>"));
+            assert_eq!((found.len(), found.first()), (4, Some(&want(fragment))), "{list}");
+            assert!(read(&format!("<h1>Our town</h1><main>{list}</main>")).is_empty(), "{list}");
+        }
+        for list in [
+            table("<tr><td>DAY/10/2022</td><td>The NAME is open then</td><td>9:00 - 12:00</td></tr>"),
+            table("<tr><td>DAY/10/2022</td><td>A walk to the NAME</td><td>12 €</td></tr>"),
+            table("<tr><td>DAY/09/2022</td><td>DAY/10/2022</td><td>Holidays of the NAME school</td></tr>"),
+            table("<tr><td>DAY/11/2022</td><td>The NAME opens again</td></tr>"),
+            table("<tr><td>DAY/10/2022</td><td>The NAME</td></tr>"),
+            table("<tr><td>Monday</td><td>The NAME opens again</td></tr>"),
+            table("<tr><td>DAY/10/2022</td><td>The boat sails again</td></tr>"),
+            format!(
+                "<table>{}<tr><td>9:00</td><td>All is open again</td></tr></table>",
+                rows("<tr><td>DAY/10/2022</td><td>The NAME opens again</td></tr>")
+            ),
+            format!(
+                "<dl>{}</dl>",
+                rows("<dt>DAY October 2022</dt><dd>The NAME is open from 9:00 to 12:00</dd>")
+            ),
+            format!("<dl>{}</dl>", rows("<dt>The NAME opens again</dt><dd>All may come and see it.</dd>")),
+        ] {
+            assert!(read(&format!("<h1>News</h1><main>{list}</main>")).is_empty(), "{list}");
+        }
+    }
+
+    #[test]
     fn days_in_figures_below_the_heading_of_a_year_date_and_prove_a_listing() {
         let item = |(at, day): (usize, &str)| {
             format!("<li><span>{day}</span> <a href=/c/{at}>The council opens library number {at}</a></li>")
@@ -321,6 +434,46 @@ mod tests {
             let days: Vec<String> = titles_and_days(&body).into_iter().map(|(_, day)| day).collect();
             assert_eq!(days, ["2022-10-12", "2022-09-03", "2021-12-20", "2021-11-01"]);
         }
+    }
+
+    #[test]
+    fn a_day_in_figures_has_the_year_of_its_month_in_the_address() {
+        let list = |path: &str| {
+            let item = |n: u8| {
+                format!(
+                    "<article><h3><a href={path}/the-library-no{n}>The council opens library {n}</a></h3><span class=date>1{n}/09</span></article>"
+                )
+            };
+            let body = format!("<h1>News</h1>{}", (1..4).map(item).collect::<String>());
+            titles_and_days(&body).into_iter().map(|(_, day)| day).collect::<Vec<_>>()
+        };
+        assert_eq!(list("/2021/09"), ["2021-09-11", "2021-09-12", "2021-09-13"]);
+        for path in ["/2021/08", "/2023/09", "/a"] {
+            assert_eq!(list(path), [""; 3], "{path}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_ends_a_title_dates_it_where_most_titles_have_one() {
+        let list = |ends: [&str; 4]| {
+            let names = ["The pool opens", "A street is modified", "The market is back", "All is well again"];
+            let item = |(at, (name, end)): (usize, (&str, &str))| {
+                format!(
+                    "<article><h3><a href=/n/{at}>{name}{end}</a></h3><p>What is to be known of it, said in a few words.</p></article>"
+                )
+            };
+            let body = names.into_iter().zip(ends).enumerate().map(item).collect::<String>();
+            titles_and_days(&format!("<h1>News</h1>{body}"))
+        };
+        let all =
+            [" – 10 October 2022", " modifiée – 11 October 2022", " - 12/10/2022", " (13 October 2022)"];
+        let found = list(all);
+        let days: Vec<&str> = found.iter().map(|(_, day)| day.as_str()).collect();
+        assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12", "2022-10-13"]);
+        assert_eq!((found[0].0.as_str(), found[3].0.as_str()), ("The pool opens", "All is well again"));
+        let one = list(["", " modifiée – 11 October 2022", "", ""]);
+        assert!(one.len() == 4 && one.iter().all(|(_, day)| day.is_empty()), "what only one tells of");
+        assert_eq!(one[1].0, "A street is modified modifiée – 11 October 2022");
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn is_title(text: &str) -> bool {
     text.chars().any(char::is_alphabetic) && (text.len() > LITTLE_BYTES_MAX || !says_only_a_little())
 }
 
-fn is_short_title(text: &str) -> bool {
+pub(super) fn is_short_title(text: &str) -> bool {
     text.chars().count() <= TITLE_CHARS_MAX && is_title(text)
 }
 
@@ -262,17 +262,27 @@ fn without_counts(titles: &mut [RawEntry]) {
     }
 }
 
-/// Removes the date that all titles of dated entries begin with: "20/11/2026 - ". One title alone may mean the day by it.
+/// Removes the date that all titles of dated entries begin or end with: "20/11/2026 - ". One title alone may mean the day by it.
 fn without_dates(entries: &mut [RawEntry]) {
-    let rest = |entry: &RawEntry| -> Option<String> {
-        let title = &entry.title.as_ref().filter(|_| entry.published.is_some())?.value;
-        let (date, rest) = [" - ", " – ", " — ", " | ", " : ", ": ", " • ", " · "]
-            .iter()
-            .filter_map(|joint| title.split_once(joint))
-            .min_by_key(|(date, _)| date.len())?;
-        (is_date_only(date) && is_title(rest)).then(|| rest.trim().to_owned())
+    const JOINTS: [&str; 8] = [" - ", " – ", " — ", " | ", " : ", ": ", " • ", " · "];
+    let besides =
+        |date: &str, rest: &str| (is_date_only(date) && is_title(rest)).then(|| rest.trim().to_owned());
+    let behind = |title: &str| {
+        let parts = JOINTS.iter().filter_map(|joint| title.split_once(joint));
+        let (date, rest) = parts.min_by_key(|(date, _)| date.len())?;
+        besides(date, rest)
     };
-    let rests: Option<Vec<String>> = entries.iter().map(rest).collect();
+    let before = |title: &str| {
+        let in_brackets = || title.strip_suffix(')')?.rsplit_once(" (");
+        let parts = JOINTS.iter().filter_map(|joint| title.rsplit_once(joint)).chain(in_brackets());
+        let (rest, date) = parts.min_by_key(|(_, date)| date.len())?;
+        besides(date, rest)
+    };
+    let all = |rest: &dyn Fn(&str) -> Option<String>| -> Option<Vec<String>> {
+        let titles = entries.iter().map(|entry| entry.title.as_ref().filter(|_| entry.published.is_some()));
+        titles.map(|title| rest(&title?.value)).collect()
+    };
+    let rests = all(&behind).or_else(|| all(&before));
     let Some(rests) = rests.filter(|rests| rests.len() >= ALIKE_MIN) else { return };
     for (entry, rest) in entries.iter_mut().zip(rests) {
         if let Some(title) = &mut entry.title {

@@ -29,6 +29,8 @@ enum MatchedPlace {
     Address,
     /// The site has another name now.
     Path,
+    /// The text instead: the last words of the address changed.
+    Text,
     /// Nothing: only where the identity is that of another entry.
     None,
 }
@@ -48,7 +50,7 @@ impl MatchedPlace {
                 let path = path.filter(|path| path.contains(char::is_alphanumeric));
                 (path.clone(), path.is_some() && date.is_some())
             }
-            MatchedPlace::None => (None, true),
+            MatchedPlace::Text | MatchedPlace::None => (None, true),
         };
         (tells && !title.trim().is_empty()).then_some((place, title, date))
     }
@@ -59,7 +61,7 @@ impl MatchedPlace {
 pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)]) -> HashMap<usize, usize> {
     let mut found = HashMap::new();
     let mut used = HashSet::new();
-    for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::None] {
+    for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::Text, MatchedPlace::None] {
         let mut stored: HashMap<MatchKey, Vec<usize>> = HashMap::new();
         for (at, (_, one)) in free.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
             let date = one.date.map(|date| date.as_second());
@@ -77,11 +79,16 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
         }
         for (key, listed) in &listed {
             let ([one], Some(stored)) = (listed.as_slice(), stored.get(key)) else { continue };
-            // Its title alone tells where the identity does not.
-            let is_candidate =
-                place != MatchedPlace::None || one.is_taken && (key.2.is_some() || stored.len() == 1);
             // Of several, the oldest: where one was stored again before it was recognised.
             let oldest = stored.last().filter(|at| keys::has_same_text(one.raw, &free[**at].1));
+            let is_candidate = match place {
+                MatchedPlace::Address | MatchedPlace::Path => true,
+                MatchedPlace::Text => {
+                    stored.len() == 1 && oldest.is_some_and(|at| is_under_another_slug(one.raw, &free[*at].1))
+                }
+                // Its title alone tells where the identity does not.
+                MatchedPlace::None => one.is_taken && (key.2.is_some() || stored.len() == 1),
+            };
             if let Some(at) = oldest.filter(|_| is_candidate) {
                 found.insert(one.at, *at);
                 used.insert(*at);
@@ -91,9 +98,40 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
     found
 }
 
+/// Whether an entry without an identifier stands under other words at the end of its address than the known one, with the same text.
+/// Figures tell issues of one title apart; without a date, most of the words have to be the same.
+fn is_under_another_slug(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (Some(ours), Some(theirs)) = (raw.url().and_then(canonical_key), known.url.as_deref()) else {
+        return false;
+    };
+    let Some(theirs) = canonical_key(theirs) else { return false };
+    let (Some((ours, own_slug)), Some((theirs, known_slug))) =
+        (ours.rsplit_once('/'), theirs.rsplit_once('/'))
+    else {
+        return false;
+    };
+    let figures = |slug: &str| -> Vec<String> {
+        let runs = slug.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+        runs.map(str::to_owned).collect()
+    };
+    let words = |slug: &str| -> HashSet<String> {
+        let words = slug.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    let (own_words, known_words) = (words(own_slug), words(known_slug));
+    let is_like =
+        || own_words.intersection(&known_words).count() * 2 > own_words.len().max(known_words.len());
+    raw.guid.is_none()
+        && ours == theirs
+        && figures(own_slug) == figures(known_slug)
+        && (known.date.is_some() || is_like())
+        && keys::has_whole_text(raw, known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::feed::RawText;
     use crate::pipeline::refresh::visits::tests::raw;
 
     fn found(listed: &[(RawEntry, bool)], stored: &[RawEntry]) -> Vec<Option<usize>> {
@@ -120,6 +158,44 @@ mod tests {
             let is_dated = !date.is_empty();
             assert_eq!(found(&moved, &stored), [is_dated.then_some(1)], "at another host");
         }
+    }
+
+    #[test]
+    fn an_entry_under_another_slug_is_known_by_its_text() {
+        let of = |url: &str, text: &str, date: &str| {
+            let summary = Some(RawText { value: text.into(), ..RawText::default() });
+            RawEntry { summary, ..raw(url, "The bridge is open", date) }
+        };
+        const TEXT: &str = "Cars may cross the river again from Monday on, says the mayor of the town.";
+        const DAY: &str = "2026-11-01T00:00:00Z";
+        let (slug, number) = ("https://x.org/a/the-brigde-is-open", "https://x.org/a/bridge-12");
+        for (stored, url, text, date, is_found) in [
+            (slug, "https://x.org/a/the-bridge-is-open", TEXT, "", true),
+            (slug, "https://x.org/a/open-at-last", TEXT, DAY, true),
+            (slug, "https://x.org/a/open-at-last", TEXT, "", false),
+            (slug, "https://x.org/b/the-bridge-is-open", TEXT, DAY, false),
+            (number, "https://x.org/a/bridge-13", TEXT, DAY, false),
+            (slug, "https://x.org/a/the-bridge-is-open", "Boats as well.", DAY, false),
+            (
+                slug,
+                "https://x.org/a/the-bridge-is-open",
+                "Trams may cross the river again from Monday on, says the mayor of the town.",
+                DAY,
+                false,
+            ),
+        ] {
+            let listed = [(of(url, text, date), false)];
+            assert_eq!(
+                found(&listed, &[of(stored, TEXT, date)]),
+                [is_found.then_some(0)],
+                "{url} {text} {date}"
+            );
+        }
+        let marked =
+            RawEntry { guid: Some("7".into()), ..of("https://x.org/a/the-bridge-is-open", TEXT, DAY) };
+        assert_eq!(found(&[(marked, false)], &[of(slug, TEXT, DAY)]), [None], "an identifier of its own");
+        let twice = [of(slug, TEXT, DAY), of("https://x.org/a/bridge", TEXT, DAY)];
+        assert_eq!(found(&[(of("https://x.org/a/open", TEXT, DAY), false)], &twice), [None], "of two");
     }
 
     #[test]
