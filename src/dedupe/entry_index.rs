@@ -53,6 +53,11 @@ pub trait EntryIndex {
     /// it or without a day. `Many` if too many entries have the feature.
     fn postings(&mut self, features: &[u32], around: Option<i32>) -> Result<Vec<Postings>, Self::Error>;
 
+    /// Looks up at once the entries that `known` will be asked for.
+    fn look_ahead(&mut self, _entries: &[EntryKey]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// An entry with its sketch, if it still exists.
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, Self::Error>;
 

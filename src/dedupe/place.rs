@@ -140,7 +140,9 @@ impl<L: EntryIndex> Placer<'_, L> {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
-        for entry in best(&votes, COPIES_MAX, 1.2) {
+        let nearest = best(&votes, COPIES_MAX, 1.2);
+        self.index.look_ahead(&nearest)?;
+        for entry in nearest {
             let Some(known) = self.index.known(entry)? else { continue };
             if known.sketch.words < sketch.words {
                 // Then the phrases of the known entry are the ones that count.
@@ -224,7 +226,9 @@ impl<L: EntryIndex> Placer<'_, L> {
         }
         let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
         let mut candidates: Vec<(KnownEntry, ConceptSimilarity)> = Vec::new();
-        for entry in best(&votes, TRANSLATIONS_MAX, votes_min) {
+        let nearest = best(&votes, TRANSLATIONS_MAX, votes_min);
+        self.index.look_ahead(&nearest)?;
+        for entry in nearest {
             let Some(known) = self.index.known(entry)? else { continue };
             let nearness = compare::nearness(sketch, &known.sketch);
             candidates.push((known, nearness));

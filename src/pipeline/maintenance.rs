@@ -232,16 +232,18 @@ pub fn recluster(store: &Store, is_dry: bool, mut on_step: impl FnMut(usize)) ->
         let after = stood.last().map_or(EntryKey::BEFORE_ALL, |last| last.entry);
         let batch = store.read(|r| {
             let entries = r.entries().after(after, BATCH, MarkupScope::Without)?;
-            entries
-                .into_iter()
-                .map(|entry| Ok((r.intake().sketched(entry.order)?, entry)))
-                .collect::<Result<Vec<_>, StoreError>>()
+            let keys: Vec<EntryKey> = entries.iter().map(|entry| entry.order).collect();
+            let sketched = r.intake().sketched(&keys)?;
+            let sketched: HashMap<_, _> =
+                sketched.into_iter().map(|(entry, story, sketch)| (entry, (story, sketch))).collect();
+            Ok::<_, StoreError>((entries, sketched))
         })?;
+        let (batch, mut sketched) = batch;
         if batch.is_empty() {
             break;
         }
-        for (sketched, entry) in batch {
-            let Some((story, sketch)) = sketched else { continue };
+        for entry in batch {
+            let Some((story, sketch)) = sketched.remove(&entry.order) else { continue };
             let keys = keys_of(&entry.entry);
             memory.add(&sketch.unwrap_or_default(), &keys);
             stood.push(StoredPlacement { entry: entry.order, story, keys });

@@ -200,19 +200,17 @@ impl Db {
         }
     }
 
-    /// Like `row`, of what no row that waits changes: these need not be added first.
+    /// Like `rows`, of what no row that waits changes: these need not be added first.
     #[cfg_attr(test, track_caller)]
-    pub(super) fn settled_row<T>(
+    pub(super) fn settled_rows<T>(
         &self,
         sql: &str,
         parameters: impl Parameters,
-        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>> {
-        #[cfg(test)]
-        self.note(sql, std::panic::Location::caller());
-        let Backend::Postgres(session) = &self.backend else { return self.first(sql, parameters, read) };
+        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let Backend::Postgres(session) = &self.backend else { return self.rows(sql, parameters, read) };
         let rows = parameters.with(|values| session.settled_rows(sql, values))?;
-        Ok(rows.first().map(|row| read(&Row::Postgres(row))).transpose()?)
+        Ok(rows.iter().map(|row| read(&Row::Postgres(row))).collect::<rusqlite::Result<_>>()?)
     }
 
     /// Whether a transaction is open. SQLite ends one by itself when the disk is full.

@@ -197,16 +197,18 @@ impl<A> Intake<'_, A> {
         self.db.row("SELECT story FROM entry WHERE pk = ?1", [entry], |row| row.get(0))
     }
 
-    /// The story of an entry and, if already made, its sketch.
-    pub fn sketched(&self, entry: EntryKey) -> Result<Option<(StoryKey, Option<Sketch>)>> {
-        let sql = "SELECT entry.story, sketch.sketch FROM entry LEFT JOIN sketch ON sketch.entry = entry.pk WHERE entry.pk = ?1";
+    /// The stories of entries and, if already made, their sketches; entries that no longer exist are left out.
+    pub fn sketched(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey, Option<Sketch>)>> {
+        let sql = "SELECT entry.pk, entry.story, sketch.sketch FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = CAST(asked.value AS BIGINT)
+                   LEFT JOIN sketch ON sketch.entry = entry.pk";
         // What this unit has added waits until somebody asks for it.
-        if self.db.is_added(LAST_ENTRY, entry.0) {
+        if entries.iter().any(|entry| self.db.is_added(LAST_ENTRY, entry.0)) {
             self.db.add_waiting()?;
         }
-        let row =
-            self.db.settled_row(sql, [entry], |row| Ok((row.get(0)?, row.get::<Option<Vec<u8>>>(1)?)))?;
-        Ok(row.map(|(story, bytes)| (story, bytes.and_then(|bytes| Sketch::from_bytes(&bytes)))))
+        self.db.settled_rows(sql, [keys_text(entries)], |row| {
+            let bytes: Option<Vec<u8>> = row.get(2)?;
+            Ok((row.get(0)?, row.get(1)?, bytes.and_then(|bytes| Sketch::from_bytes(&bytes))))
+        })
     }
 
     /// The title and the summary of an entry; both are empty if it is gone.

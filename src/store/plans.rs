@@ -417,7 +417,7 @@ fn read_intake(r: &Unit<Read>) -> Result<()> {
     r.intake().holders_of_keys(&["x.example/1"], 10)?;
     r.intake().stories_of(&[EntryKey(1), EntryKey(2)])?;
     r.intake().story_key_of(EntryKey(1))?;
-    r.intake().sketched(EntryKey(1))?;
+    r.intake().sketched(&[EntryKey(1), EntryKey(2)])?;
     r.intake().members(StoryKey(1), 10)?;
     r.intake().stories_named(&["story-1"])?;
     r.intake().title_of(EntryKey(1))?;
@@ -538,7 +538,7 @@ fn call_sites() -> Vec<(String, u32)> {
             "next_key(",
             "insert_row(",
             "row(",
-            "settled_row(",
+            "settled_rows(",
             "one(",
             "rows(",
             "each(",

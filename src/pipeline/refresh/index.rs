@@ -178,6 +178,18 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
         all.insert(entry, known);
     }
 
+    /// Reads entries with their sketches.
+    fn read_known(&mut self, entries: &[EntryKey]) -> Result<(), StoreError> {
+        let found = self.unit.intake().sketched(entries)?;
+        for entry in entries {
+            self.remember(*entry, None);
+        }
+        for (entry, story, sketch) in found {
+            self.remember(entry, sketch.map(|sketch| KnownEntry { entry, story, sketch }));
+        }
+        Ok(())
+    }
+
     fn is_own(&self, entry: EntryKey) -> bool {
         self.entry.is_some_and(|(own, _)| own == entry)
     }
@@ -267,17 +279,18 @@ impl EntryIndex for StoreIndex<'_, '_> {
         Ok(postings)
     }
 
+    fn look_ahead(&mut self, entries: &[EntryKey]) -> Result<(), StoreError> {
+        let unknown: Vec<EntryKey> =
+            entries.iter().copied().filter(|entry| !self.memory.known.contains_key(entry)).collect();
+        if unknown.is_empty() { Ok(()) } else { self.read_known(&unknown) }
+    }
+
     fn known(&mut self, entry: EntryKey) -> Result<Option<KnownEntry>, StoreError> {
         if let Some(known) = self.memory.known.get(&entry) {
             return Ok(known.clone());
         }
-        let known = self
-            .unit
-            .intake()
-            .sketched(entry)?
-            .and_then(|(story, sketch)| Some(KnownEntry { entry, story, sketch: sketch? }));
-        self.remember(entry, known.clone());
-        Ok(known)
+        self.read_known(&[entry])?;
+        Ok(self.memory.known.get(&entry).cloned().flatten())
     }
 
     fn members(&mut self, story: StoryKey) -> Result<Vec<EntryKey>, StoreError> {
