@@ -10,7 +10,7 @@ use postgres::{Client, NoTls};
 
 use crate::support::http::{Manner, Reply, Server};
 use crate::support::postgres::TestDatabase;
-use crate::support::{App, Ran, header, rss};
+use crate::support::{App, Ran, header, kill_program, rss};
 
 const DIGEST: &str = "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nmax_entries = 500\nrecipients = [\"a@example.org\"]\n";
 
@@ -180,15 +180,7 @@ fn what_a_machine_held_that_died_is_free_when_it_was_silent_for_a_minute() {
     while network.number("SELECT count(*) FROM lease WHERE lease_end > 0 AND queue = 'host'") == 0 {
         std::thread::sleep(Duration::from_millis(50));
     }
-    // The program is the child of `timeout`.
-    let children = format!("/proc/{0}/task/{0}/children", killed.id());
-    let child: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(child).unwrap(),
-        rustix::process::Signal::KILL,
-    )
-    .unwrap();
-    killed.wait().unwrap();
+    kill_program(&mut killed);
     server.answer(|_| Reply::ok(listed(0, 2)));
     // Nobody has missed it yet: its host is waited for.
     let waiting = start(&other, &["run"]);
