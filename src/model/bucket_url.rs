@@ -44,7 +44,7 @@ impl BucketUrl {
                 "\"{bucket}\" is not the name of a bucket (3 to 63 lower-case letters, digits, hyphens and dots): {EXAMPLE}"
             ));
         }
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let prefix = prefix.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(prefix);
         let is_part = |part: &str| {
             !matches!(part, "" | "." | "..")
                 && part

@@ -108,8 +108,11 @@ pub(super) fn migrate_server(client: &mut Client, on_step: impl Fn(usize, usize)
                 transaction.batch_execute("CREATE TABLE courant_schema (version BIGINT NOT NULL); INSERT INTO courant_schema VALUES (0)")?;
             }
         }
-        transaction.batch_execute(step)?;
-        transaction.batch_execute("UPDATE courant_schema SET version = version + 1")?;
+        // As with a file, a new one is made in one transaction.
+        let steps = if at.is_none() { &SERVER_STEPS[..] } else { std::slice::from_ref(step) };
+        steps.iter().try_for_each(|step| transaction.batch_execute(step))?;
+        transaction
+            .batch_execute(&format!("UPDATE courant_schema SET version = version + {}", steps.len()))?;
         transaction.commit()?;
     }
 }

@@ -13,7 +13,7 @@ const PREFIX: &str = "site/";
 const TO: &str = "[publish]\nto = \"s3://news/site\"\narchives = \"all\"\n";
 const FOLDER: &str = "[publish]\narchives = \"all\"\n";
 const DIGEST: &str =
-    "[[digest]]\nid = \"d\"\nschedule = \"daily 07:00 UTC\"\nrecipients = [\"a@example.org\"]\n";
+    "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@example.org\"]\n";
 
 /// Numbered stories about the budget and the law, on several days.
 fn stories(numbers: std::ops::Range<u32>) -> String {
@@ -136,39 +136,48 @@ fn a_bucket_gets_what_a_folder_gets_and_only_what_changed() {
 }
 
 #[test]
-fn pages_without_stories_are_deleted_and_what_others_put_there_stays() {
-    let (server, bucket) = (Server::always(Reply::ok(stories(0..20))), S3Server::start());
+fn what_is_no_more_published_is_deleted_and_what_others_put_there_stays() {
+    let items = [
+        ("a", "A law on access to documents", 10, "Words of the first"),
+        ("b", "Elections in two towns", 12, "Other words of the second"),
+    ];
+    let (server, bucket) = (Server::always(Reply::ok(rss(&items))), S3Server::start());
     let (mut app, mut twin) = twins(&server, &bucket);
-    for machine in [&app, &twin] {
-        let config = machine.read("feeds.toml");
-        machine.write(
-            "feeds.toml",
-            config.replacen("language = \"en\"\n", "language = \"en\"\nretention = \"30d\"\n", 1),
-        );
-    }
-    app.ok(&["run"]);
-    twin.ok(&["run"]);
-    bucket.put("site/days/2022-10-09.html", "by hand");
-    bucket.put("site/days/", "");
-    assert!(published(&bucket).contains_key("days/2022-10-13.html"));
-    server.answer(|_| Reply::ok(rss(&[("n", "Quite another story", 20, "x")])));
     for machine in [&mut app, &mut twin] {
-        machine.at("2022-10-21T08:00:00Z").ok(&["run"]);
-        machine.at("2023-01-20T08:00:00Z").ok(&["run"]);
-        machine.later(61).ok(&["run"]);
+        let config = machine.read("feeds.toml").replace("[mail]\n", "[mail]\nretention = \"7d\"\n");
+        machine.write("feeds.toml", config);
+        machine.ok(&["subscribers", "add", "--cadence", "daily", "ana@example.org"]);
+        machine.ok(&["run"]);
     }
-    assert!(!twin.path("public/days/2022-10-13.html").exists());
-    let mut left = bucket.objects();
-    assert!(!left.contains_key("site/days/2022-10-13.html"));
-    assert!(left.remove("site/days/2022-10-09.html").is_some());
+    bucket.put("site/days/2022-10-09.html", "by hand");
+    assert!(published(&bucket).contains_key("days/2022-10-12.html"));
+    for machine in [&mut app, &mut twin] {
+        let ids: Vec<String> =
+            machine.entries().iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
+        machine.ok(&["merge", &ids[0], &ids[1]]);
+        machine.later(1).ok(&["publish"]);
+    }
+    assert!(!twin.path("public/days/2022-10-12.html").exists(), "a day without stories has no page");
+    let is_issue = |path: &String| path.starts_with("issues/") && path != "issues/index.html";
+    let mut of_days = Vec::new();
+    for (day, title) in [("21", "Quite another matter"), ("30", "Rivers and lakes"), ("31", "A new school")] {
+        server.answer(move |_| Reply::ok(rss(&[(title, title, 20, title)])));
+        for machine in [&mut app, &mut twin] {
+            machine.at(&format!("2022-10-{day}T08:00:00Z")).ok(&["run"]);
+        }
+        of_days.push(published(&bucket).into_keys().filter(is_issue).collect::<Vec<_>>());
+    }
+    assert_eq!(of_days[0].len(), 3, "two of the digest, one of the subscriber: {of_days:?}");
+    assert_eq!(published(&bucket)["days/2022-10-09.html"].bytes, b"by hand");
     bucket.delete("site/days/2022-10-09.html");
-    bucket.delete("site/days/");
+    let kept = of_days[0].iter().filter(|path| of_days[2].contains(path)).count();
+    assert_eq!(kept, 2, "what is the public's stays: {of_days:?}");
     assert_alike(&bucket, &twin);
 }
 
 #[test]
 fn a_bucket_that_fails_holds_nothing_else_up_and_the_next_run_publishes_the_rest() {
-    for (what, after) in [("503", 0), ("500", 30), ("hang", 40), ("403", 10)] {
+    for (what, after) in [("503", 0), ("500", 20), ("hang", 30), ("403", 10)] {
         let (server, bucket) = (Server::always(Reply::ok(stories(0..60))), S3Server::start());
         let (mut app, mut twin) = twins(&server, &bucket);
         bucket.fault(what, after);
@@ -199,9 +208,7 @@ fn a_bucket_that_fails_holds_nothing_else_up_and_the_next_run_publishes_the_rest
 fn a_kill_in_the_middle_leaves_the_rest_to_the_next_run() {
     let (server, bucket) = (Server::always(Reply::ok(stories(0..120))), S3Server::start());
     let (mut app, mut twin) = twins(&server, &bucket);
-    twin.ok(&["run"]);
-    let all = files(&twin.path("public")).len();
-    for after in [1, 25, 70] {
+    for after in [1, 10, 20] {
         bucket.fault("hang", after);
         let mut killed = app.command(&["run"]).stderr(Stdio::null()).spawn().unwrap();
         wait_for("an upload that hangs", || {
@@ -215,7 +222,7 @@ fn a_kill_in_the_middle_leaves_the_rest_to_the_next_run() {
     app.ok(&["run"]);
     twin.later(3).ok(&["run"]);
     assert_alike(&bucket, &twin);
-    let uploads = bucket.take_uploads(PREFIX).len();
+    let (uploads, all) = (bucket.take_uploads(PREFIX).len(), files(&twin.path("public")).len());
     assert!(uploads < all, "{uploads} of {all} were uploaded at the end");
 }
 
