@@ -53,7 +53,7 @@ pub struct Publisher<'a> {
     pub retention_days: u64,
     pub templates: &'a Templates,
     pub files: &'a SiteWriter<'a>,
-    /// The folder that was published before a bucket was: it may have issues whose texts are not in the store any more.
+    /// The folder that was published before a bucket was: it may have what is not in the store any more.
     pub former: &'a Path,
     pub images: Images,
     pub archives: Archives,
@@ -137,15 +137,20 @@ impl Publisher<'_> {
         Ok(written)
     }
 
+    /// An archive document of the former folder also has the stories that were forgotten since.
     fn restore_archives(&self, store: &Store) -> anyhow::Result<()> {
         let archived = archived(store)?;
         for publication in self.publications.iter().filter(|publication| self.archives.has(publication)) {
             for number in 1..=archived.get(&publication.path).copied().unwrap_or(0) {
                 self.check_not_stopped()?;
                 let path = format!("{}{}", publication.path, archive_name(number));
-                if !self.files.missing(std::iter::once(path)).is_empty() {
-                    self.write_archive(store, publication, number)?;
+                if self.files.missing(std::iter::once(path)).is_empty() {
+                    continue;
                 }
+                let (path, bytes) = self.archive(store, publication, number)?;
+                let former = read_former(self.former, &path)?;
+                let former = former.filter(|former| atom::ids(former).is_superset(&atom::ids(&bytes)));
+                self.files.write(&path, former.unwrap_or(bytes))?;
             }
         }
         Ok(())
@@ -352,13 +357,24 @@ impl Publisher<'_> {
         Ok(written)
     }
 
-    /// Writes one archive document.
-    fn write_archive(&self, store: &Store, publication: &Publication, number: i64) -> anyhow::Result<()> {
+    /// Renders one archive document; also answers its path.
+    fn archive(
+        &self,
+        store: &Store,
+        publication: &Publication,
+        number: i64,
+    ) -> anyhow::Result<(String, Vec<u8>)> {
         let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
         let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
         let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
         let path = format!("{}{}", publication.path, archive_name(number));
-        self.files.write(&path, atom::render(self.catalog, place, &stories)?)
+        Ok((path, atom::render(self.catalog, place, &stories)?))
+    }
+
+    /// Writes one archive document.
+    fn write_archive(&self, store: &Store, publication: &Publication, number: i64) -> anyhow::Result<()> {
+        let (path, bytes) = self.archive(store, publication, number)?;
+        self.files.write(&path, bytes)
     }
 
     /// Cuts the archive documents that are full; returns the number of documents written.
@@ -433,8 +449,7 @@ impl Publisher<'_> {
                     // Files of publications that are no longer configured are left as they are.
                     None => match self.render_list(path, store)? {
                         Some(bytes) => self.files.write(path, bytes)?,
-                        None if day_in(path).is_some() => self.files.remove(&[path])?,
-                        None => {}
+                        None => self.leave_or_remove(store, path)?,
                     },
                 }
             }
@@ -449,6 +464,20 @@ impl Publisher<'_> {
             })?;
         }
         Ok(written)
+    }
+
+    /// Removes the page of a day whose stories all went elsewhere. If they were only forgotten, it stays.
+    fn leave_or_remove(&self, store: &Store, path: &str) -> anyhow::Result<()> {
+        let Some((_, _, day)) = day_in(path) else { return Ok(()) };
+        if !store.read(|r| r.publishing().days())?.iter().any(|(known, _)| *known == day) {
+            return self.files.remove(&[path]);
+        }
+        let is_missing =
+            self.files.has_looked() && !self.files.missing(std::iter::once(path.to_owned())).is_empty();
+        match read_former(self.former, path)? {
+            Some(bytes) if is_missing => self.files.write(path, bytes),
+            _ => Ok(()),
+        }
     }
 
     /// Renders a feed or the page of a publication.
