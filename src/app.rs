@@ -317,6 +317,8 @@ impl App {
                 return Ok(lease);
             }
             tokio::time::sleep(PUBLISHER_PAUSE).await;
+            // Whoever holds it may wait for a bucket.
+            self.check_not_stopped()?;
             self.take_over()?;
         }
     }

@@ -56,6 +56,8 @@ pub struct Bucket {
     place: String,
     /// The address of the store, if it is not that of Amazon.
     endpoint: Option<String>,
+    /// Whether the environment has a key; else the machine's metadata service is asked for one.
+    has_key: bool,
     looked: Mutex<Option<Instant>>,
 }
 
@@ -83,6 +85,7 @@ impl Bucket {
             .iter()
             .find_map(|key| builder.get_config_value(key));
         let endpoint = endpoint.map(|endpoint| checked_endpoint(&endpoint, &builder)).transpose()?;
+        let has_key = builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_some();
         let backoff = BackoffConfig { init_backoff: PAUSE_FIRST, max_backoff: PAUSE_MAX, base: 2.0 };
         let retry = RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRIED_FOR };
         let client = builder.with_bucket_name(bucket).with_retry(retry).build().map_err(|error| {
@@ -96,6 +99,7 @@ impl Bucket {
             prefix: prefix.to_owned(),
             place: place.to_owned(),
             endpoint,
+            has_key,
             looked: Mutex::new(None),
         })
     }
@@ -234,7 +238,8 @@ impl Bucket {
             ),
             Answer::Other(why) => why,
         };
-        BucketError { place: self.place.clone(), action, reason }
+        let no_key = if self.has_key { "" } else { "; no AWS_ACCESS_KEY_ID is set" };
+        BucketError { place: self.place.clone(), action, reason: format!("{reason}{no_key}") }
     }
 }
 

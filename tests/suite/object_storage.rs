@@ -82,11 +82,14 @@ fn a_bucket_gets_what_a_folder_gets_and_only_what_changed() {
     let (server, bucket) = (Server::always(Reply::ok(stories(0..120))), S3Server::start());
     bucket.put("site/robots.txt", "User-agent: *");
     bucket.put("other/atom.xml", "somebody else's");
+    // A name that the library cannot read.
+    bucket.put("site/of//others", "somebody else's");
     let (mut app, mut twin) = twins(&server, &bucket);
     twin.ok(&["run"]);
     app.ok(&["run"]);
     assert!(!app.path("public").exists());
     twin.write("public/robots.txt", "User-agent: *");
+    bucket.delete("site/of//others");
     assert_alike(&bucket, &twin);
     let uploads = bucket.take_uploads(PREFIX);
     let place = |path: &str| uploads.iter().position(|upload| upload == path).unwrap();
