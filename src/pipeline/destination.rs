@@ -49,9 +49,16 @@ pub enum Destination {
 #[derive(Debug, thiserror::Error)]
 pub enum Unpublished {
     #[error("{0}. The next run publishes what is missing")]
-    Bucket(#[from] BucketError),
+    Bucket(BucketError),
     #[error("another process took over publishing, since this one was silent for too long")]
     TakenOver,
+}
+
+// Not its source: the message has all that there is to say.
+impl From<BucketError> for Unpublished {
+    fn from(error: BucketError) -> Self {
+        Unpublished::Bucket(error)
+    }
 }
 
 /// For people.

@@ -198,6 +198,7 @@ fn a_bucket_that_fails_holds_nothing_else_up_and_the_next_run_publishes_the_rest
             "{}",
             ran.stderr
         );
+        assert_eq!(ran.stderr.matches("s3://news/site").count(), 1, "{}", ran.stderr);
         assert_eq!(app.outbox().len(), 1, "mail is not held up");
         bucket.fault("none", 0);
         app.later(1).ok(&["run"]);
