@@ -18,6 +18,7 @@ use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
+use crate::pipeline::destination::{Destination, SiteWriter, Unpublished};
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
@@ -52,7 +53,9 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 /// Interval at which a published folder held by another process is checked.
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
-pub use self::parts::{PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, mail_tls, renderer, transport};
+pub use self::parts::{
+    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, mail_tls, renderer, transport,
+};
 pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;
 
@@ -69,6 +72,8 @@ pub struct App {
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
     pub publications: Vec<Publication>,
+    /// Where the channel's files are published.
+    pub destination: Destination,
     /// The address of the hub that announces changes.
     pub hub: Option<String>,
     /// Fingerprint of the rules and the model that assign topics.
@@ -87,6 +92,22 @@ pub struct RunReport {
     pub published: Published,
     pub digest_reports: Vec<(DigestId, DigestReport)>,
     pub deliveries: Deliveries,
+    /// Why not everything was published, while all other work went on.
+    pub unpublished: Option<anyhow::Error>,
+}
+
+/// Keeps what could not be published for a report at the end: the next run publishes it, and nothing else has to wait.
+pub fn for_later<T: Default>(
+    published: anyhow::Result<T>,
+    unpublished: &mut Option<anyhow::Error>,
+) -> anyhow::Result<T> {
+    match published {
+        Err(error) if error.is::<Unpublished>() => {
+            *unpublished = Some(error);
+            Ok(T::default())
+        }
+        published => published,
+    }
 }
 
 impl App {
@@ -113,6 +134,7 @@ impl App {
         let publications =
             publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
         let app = App {
+            destination: destination(&config.publish)?,
             hub: hub_address(&config),
             config,
             refresher,
@@ -261,20 +283,29 @@ impl App {
     /// Writes the channel's files.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails.
+    /// When the store, a template, the disk or the bucket fails.
     pub async fn publish(&self) -> anyhow::Result<Published> {
-        self.take_over()?;
-        let lease = self.publisher().await?;
-        let published = tokio::task::block_in_place(|| {
-            let published = self.site().publish(self.store())?;
-            self.archive()?;
+        self.as_publisher(|site| {
+            let published = site.publish(self.store())?;
+            site.archive_issues(self.store(), &self.config.digests)?;
             Ok(published)
-        });
-        self.store().write(|w| w.leases().settle(&lease, self.store().worker()))?;
-        published
+        })
+        .await
     }
 
-    /// Claims the published folder, waiting for another process to release it.
+    /// Does what only the owner of the published files may do.
+    async fn as_publisher<T>(&self, work: impl FnOnce(Publisher) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.take_over()?;
+        let lease = self.publisher().await?;
+        let done = tokio::task::block_in_place(|| {
+            let files = SiteWriter::new(&self.destination, self.store(), &lease, &self.stop);
+            work(self.site(&files))
+        });
+        self.store().write(|w| w.leases().settle(&lease, self.store().worker()))?;
+        done
+    }
+
+    /// Claims the published files, waiting for another process to release it.
     async fn publisher(&self) -> anyhow::Result<Lease> {
         let wanted = ["public".to_owned()];
         loop {
@@ -286,6 +317,8 @@ impl App {
                 return Ok(lease);
             }
             tokio::time::sleep(PUBLISHER_PAUSE).await;
+            // Whoever holds it may wait for a bucket.
+            self.check_not_stopped()?;
             self.take_over()?;
         }
     }
@@ -300,14 +333,15 @@ impl App {
     }
 
     /// The publisher of the channel's files.
-    pub fn site(&self) -> Publisher<'_> {
+    fn site<'a>(&'a self, files: &'a SiteWriter<'a>) -> Publisher<'a> {
         Publisher {
             catalog: self.catalog(),
             publications: &self.publications,
             newsletter: &self.config.newsletter,
             retention_days: self.config.mail.retention_seconds / 86_400,
             templates: &self.templates,
-            folder: &self.config.publish.dir,
+            files,
+            former: &self.config.publish.dir,
             images: self.config.publish.images,
             archives: self.config.publish.archives,
             key: &self.sender.key,
@@ -323,7 +357,7 @@ impl App {
             return Ok(());
         };
         let hub_context =
-            HubContext { public, hub, is_own: self.is_own_hub(), folder: &self.config.publish.dir };
+            HubContext { public, hub, is_own: self.is_own_hub(), destination: &self.destination };
         let told = hub::announce(self.store(), &self.refresher.client, hub_context, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
@@ -341,30 +375,38 @@ impl App {
     /// Writes the web versions of new issues.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails.
-    pub fn archive(&self) -> anyhow::Result<usize> {
-        self.site().archive_issues(self.store(), &self.config.digests)
+    /// When the store, a template, the disk or the bucket fails.
+    pub async fn archive(&self) -> anyhow::Result<usize> {
+        self.as_publisher(|site| site.archive_issues(self.store(), &self.config.digests)).await
     }
 
     /// Fetches, publishes and sends what is due.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails; a source or a mail server that fails is a result.
+    /// When the store, a template or the disk fails; a source, a mail server or a bucket that fails is a result.
     pub async fn run_once(&self) -> anyhow::Result<RunReport> {
         let fetched = self.fetch(&Selection::Due).await?;
         if fetched.is_interrupted {
             return Err(Interrupted.into());
         }
         let reports = fetched.reports;
-        let published = self.publish().await?;
+        let mut unpublished = None;
+        let published = for_later(self.publish().await, &mut unpublished)?;
         self.announce().await?;
         self.check_not_stopped()?;
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
-        // The web version has to exist before the mail that links to it.
-        self.archive()?;
+        // The web version has to exist before the mail that links to it, unless that would hold the mail up.
+        if unpublished.is_none() {
+            for_later(self.archive().await, &mut unpublished)?;
+        }
         let deliveries = self.deliver(None).await?;
         self.check_not_stopped()?;
         tokio::task::block_in_place(|| self.maintain())?;
+        if unpublished.is_none() {
+            for_later(self.forget_issues().await, &mut unpublished)?;
+        }
+        let stop = self.stop.clone();
+        self.store().give_back_space(move || stop.is_cancelled())?;
         tracing::info!(
             sources = reports.len(),
             stories = published.stories,
@@ -372,7 +414,7 @@ impl App {
             sent = deliveries.sent,
             "cycle done"
         );
-        Ok(RunReport { reports, published, digest_reports, deliveries })
+        Ok(RunReport { reports, published, digest_reports, deliveries, unpublished })
     }
 
     /// Queues all mail that is due.
@@ -416,15 +458,14 @@ impl App {
         if gone > 0 {
             tracing::info!(gone, "deleted old deliveries");
         }
-        forget::issues(
-            self.store(),
-            &self.config.digests,
-            &self.config.publish.dir,
-            duration(self.config.mail.retention_seconds),
-            now,
-        )?;
-        let stop = self.stop.clone();
-        Ok(self.store().give_back_space(move || stop.is_cancelled())?)
+        Ok(())
+    }
+
+    /// Deletes issues that are too old, with their web versions.
+    async fn forget_issues(&self) -> anyhow::Result<()> {
+        let retention = duration(self.config.mail.retention_seconds);
+        let (digests, now) = (&self.config.digests, self.clock.now());
+        self.as_publisher(|site| forget::issues(self.store(), digests, site.files, retention, now)).await
     }
 
     /// Sends what is due. What the operator has to know of it leaves at once, by whichever server takes it.
@@ -496,13 +537,21 @@ impl App {
     pub async fn tick(&self) {
         let run_once = self.run_once().await;
         self.metrics.cycle_ended(
-            !run_once.as_ref().is_err_and(|error| !error.is::<Interrupted>()),
+            match &run_once {
+                Ok(report) => report.unpublished.is_none(),
+                Err(error) => error.is::<Interrupted>(),
+            },
             self.clock.now().as_second(),
         );
         match run_once {
             Err(error) if error.is::<Interrupted>() => return,
             Err(error) => tracing::error!("cycle failed: {error:#}"),
-            Ok(report) => log_unsent(&report.deliveries),
+            Ok(report) => {
+                log_unsent(&report.deliveries);
+                if let Some(error) = report.unpublished {
+                    tracing::error!("not everything is published: {error:#}");
+                }
+            }
         }
         let Some(public) = self.config.public_url.as_deref() else { return };
         if let Err(error) = subscriber::subscribe(

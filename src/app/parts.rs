@@ -14,7 +14,7 @@ use url::Url;
 use super::Usage;
 use crate::classify::Classifier;
 use crate::classify::model::Model;
-use crate::config::{self, AccessToken, Config, MailConfig, TransportConfig};
+use crate::config::{self, AccessToken, Config, MailConfig, PublishConfig, TransportConfig};
 use crate::deliver::dkim::{DkimKey, Signer};
 use crate::deliver::login::{Credential, TokenPlace};
 use crate::deliver::smtp::{self, Smtp};
@@ -28,8 +28,10 @@ use crate::model::mail_address::ascii_domain;
 use crate::model::refusal::OwnIdentity;
 use crate::model::source::RENDERER_PLACE;
 use crate::normalize::language::LanguageDetector;
+use crate::pipeline::destination::Destination;
 use crate::pipeline::refresh::{OriginLocks, Refresher};
 use crate::store::Store;
+use crate::support::bucket::Bucket;
 use crate::support::clock::TokenSource;
 
 /// The secret of this installation for signing links, created on first use.
@@ -184,6 +186,18 @@ pub fn transport(mail: &MailConfig) -> anyhow::Result<Transport> {
             Ok(Transport::Smtp(Box::new(smtp)))
         }
     }
+}
+
+/// Where the channel's files are published; opens no connection.
+///
+/// # Errors
+/// In words, when the environment does not say how to reach the bucket.
+pub fn destination(publish: &PublishConfig) -> anyhow::Result<Destination> {
+    let Some(to) = &publish.to else { return Ok(Destination::Folder(publish.dir.clone())) };
+    let variables = to.variables.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    let bucket = Bucket::new(&to.url.to_string(), (&to.url.bucket, &to.url.prefix), variables)
+        .map_err(|reason| Usage(format!("[publish] to: {reason}")))?;
+    Ok(Destination::Bucket(Arc::new(bucket)))
 }
 
 /// What refreshes sources under this configuration.

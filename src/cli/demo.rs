@@ -27,6 +27,7 @@ use crate::support::files;
 use crate::support::process::open_files_max;
 use crate::support::terminal::outln;
 use crate::support::text::many;
+use crate::web::files::Files;
 use crate::{config, web};
 
 /// Open files that are not connections of readers.
@@ -216,7 +217,8 @@ async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
     signals.end_with(ShutdownMode::Own);
     let stop = signals.stop.clone().cancelled_owned();
     let limits = web::server::connection_limits(open_files_max(), HANDLES_ELSEWHERE, Vec::new());
-    Ok(web::server::serve(listener, app.config.publish.dir.clone(), None, limits, stop).await?)
+    let files = Files::new(&app.destination, app.store());
+    Ok(web::server::serve(listener, files, None, limits, stop).await?)
 }
 
 const LEFT_BEHIND: [&str; 4] = ["courant.db", "courant.db-wal", "courant.db-shm", "feeds.toml"];

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::{held_up, list, subscribers};
-use crate::app::{App, PREVIEW_FILES, PREVIEW_FOLDER, Usage};
+use super::{ended, held_up, list, subscribers};
+use crate::app::{App, PREVIEW_FILES, PREVIEW_FOLDER, Usage, for_later};
 use crate::deliver::message::{BuiltMessage, build, message_id, prepare};
 use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
@@ -45,11 +45,12 @@ pub(super) async fn digest_now(app: &App, only: Option<&str>, is_dry: bool) -> a
         outln!("{}: {}", digest.id, list::turn(&turn));
     }
     if !is_dry {
-        app.archive()?;
+        let mut unpublished = None;
+        for_later(app.archive().await, &mut unpublished)?;
         let deliveries = app.deliver(only.map(DigestId::from).as_ref()).await?;
         list::deliveries(&deliveries)?;
         app.check_not_stopped()?;
-        held_up(&deliveries)?;
+        return ended(held_up(&deliveries), unpublished);
     }
     Ok(())
 }

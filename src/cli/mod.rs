@@ -113,7 +113,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// `courant check`.
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
-    app::transport(&config.mail).map_err(|error| Usage(format!("{}: {error:#}", path.display())))?;
+    let of_file = |error: anyhow::Error| Usage(format!("{}: {error:#}", path.display()));
+    app::transport(&config.mail).map_err(of_file)?;
+    app::destination(&config.publish).map_err(of_file)?;
     for note in config.mail.transport.notes() {
         outln!("{note}");
     }
@@ -173,8 +175,18 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
 /// `courant run`.
 async fn run_once(app: &App) -> anyhow::Result<()> {
     let report = app.run_once().await?;
-    judge(&report.reports)?;
-    held_up(&report.deliveries)
+    ended(judge(&report.reports).and_then(|()| held_up(&report.deliveries)), report.unpublished)
+}
+
+/// The end of a command that went on without publishing everything: both faults are said, and the other one has an exit code of its own.
+fn ended(done: anyhow::Result<()>, unpublished: Option<anyhow::Error>) -> anyhow::Result<()> {
+    let Some(error) = unpublished else { return done };
+    let error = error.context("not everything is published");
+    if done.is_err() {
+        errln!("{error:#}");
+        return done;
+    }
+    Err(error)
 }
 
 /// Mail is held up until the operator acts, or none of it was sent.
@@ -240,7 +252,7 @@ async fn publish(app: &App) -> anyhow::Result<()> {
     outln!(
         "{} in {}, {} written",
         many(published.stories, "story", "stories"),
-        app.config.publish.dir.display(),
+        app.destination,
         many(published.written, "file", "files")
     );
     Ok(())

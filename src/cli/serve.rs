@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::app::{self, App};
 use crate::model::digest::DigestId;
 use crate::support::terminal::errln;
+use crate::web::files::Files;
 use crate::web::hubs::Verifications;
 use crate::web::images::Pictures;
 use crate::web::limits::Limits;
@@ -33,7 +34,7 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
     let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
     let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
-    errln!("serving {} on http://{}", app.config.publish.dir.display(), listener.local_addr()?);
+    errln!("serving {} on http://{}", app.destination, listener.local_addr()?);
     let metrics = metrics_listener(&app).await?;
     let readers = reader_threads()?;
     let server = answer_readers(&readers, &app, (listener, metrics), mail_waits.clone());
@@ -84,7 +85,7 @@ fn answer_readers(
     mail_waits: Arc<Notify>,
 ) -> JoinHandle<std::io::Result<()>> {
     let state = Arc::new(web_state(app, mail_waits));
-    let folder = app.config.publish.dir.clone();
+    let files = Files::new(&app.destination, app.store());
     let kept_back = app.config.fetch.concurrency + app.config.mail.connections + HANDLES_ELSEWHERE;
     let limits = web::server::connection_limits(
         support::process::open_files_max(),
@@ -101,7 +102,7 @@ fn answer_readers(
     let shutdown = app.stop.clone().cancelled_owned();
     readers.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        web::server::serve(listener, folder, Some(state), limits, shutdown).await
+        web::server::serve(listener, files, Some(state), limits, shutdown).await
     })
 }
 

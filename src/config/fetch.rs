@@ -98,7 +98,8 @@ fn proxy_hosts(proxy: Option<&Url>, surroundings: &ConfigContext) -> Vec<String>
 impl Default for FetchConfig {
     /// The defaults of an empty configuration.
     fn default() -> Self {
-        let surroundings = ConfigContext { folder: Path::new("."), environment: &|_| None };
+        let surroundings =
+            ConfigContext { folder: Path::new("."), environment: &|_| None, variables: &|_| Vec::new() };
         parse("", &surroundings).expect("an empty configuration is valid").fetch
     }
 }

@@ -25,6 +25,7 @@ use source::read_source;
 use values::{DAY_SECONDS, parse_duration, parse_language};
 
 use crate::model::address::parse_web_url;
+use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter};
 use crate::model::mail_address::Address;
@@ -43,11 +44,21 @@ pub const STARTER: &str = include_str!("starter.toml");
 /// `[publish]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishConfig {
+    /// The published folder, unless there is a bucket.
     pub dir: PathBuf,
+    pub to: Option<BucketConfig>,
     pub images: Images,
     pub archives: Archives,
     /// A hub that is notified of changes (WebSub); `self` means our own, under `courant serve`.
     pub hub: Option<String>,
+}
+
+/// A bucket that is published to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketConfig {
+    pub url: BucketUrl,
+    /// The variables of the environment that begin with `AWS_`: credentials, region, endpoint.
+    pub variables: Vec<(String, Secret)>,
 }
 
 /// `[serve]`.
@@ -119,6 +130,16 @@ fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> 
 pub struct ConfigContext<'a> {
     pub folder: &'a Path,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The variables whose names begin so.
+    pub variables: &'a dyn Fn(&str) -> Vec<(String, String)>,
+}
+
+/// The variables of the environment whose names begin so, and whose names and values are text.
+fn variables(begin: &str) -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with(begin))
+        .collect()
 }
 
 impl Config {
@@ -174,7 +195,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
-    let surroundings = ConfigContext { folder, environment: &|name| std::env::var(name).ok() };
+    let surroundings =
+        ConfigContext { folder, environment: &|name| std::env::var(name).ok(), variables: &variables };
     // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
     match parse(&text, &surroundings) {
@@ -311,7 +333,13 @@ fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig
     let hub = |text: &str| {
         if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) }
     };
+    let bucket = |text: &str| {
+        let variables = (surroundings.variables)("AWS_");
+        let variables = variables.into_iter().map(|(name, value)| (name, Secret(value))).collect();
+        Ok(BucketConfig { url: BucketUrl::parse(text)?, variables })
+    };
     PublishConfig {
+        to: section.parsed("to", bucket),
         dir: surroundings.folder.join(section.string("dir").unwrap_or_else(|| "public".into())),
         images: images.unwrap_or_default(),
         archives: archives.unwrap_or_default(),
@@ -427,7 +455,9 @@ mod tests {
 
     fn check(text: &str) -> Result<Config, Vec<ConfigFault>> {
         let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
-        parse(text, &ConfigContext { folder: Path::new("/srv/courant"), environment: &environment })
+        let variables = |_: &str| vec![("AWS_SECRET_ACCESS_KEY".to_owned(), "geheim".to_owned())];
+        let folder = Path::new("/srv/courant");
+        parse(text, &ConfigContext { folder, environment: &environment, variables: &variables })
     }
 
     fn messages(text: &str) -> Vec<String> {
@@ -483,6 +513,15 @@ mod tests {
         assert!(messages(&mail("geheim"))[0].contains("must not stand in this file"));
         assert!(messages(&mail("env:NOT_THERE"))[0].contains("no variable NOT_THERE"));
         assert!(messages(&mail("file:/dev/null"))[0].contains("/dev/null is empty"));
+    }
+
+    #[test]
+    fn a_bucket_is_named_without_its_secrets() {
+        let config = check("[publish]\nto = \"s3://news/x\"\n").unwrap();
+        let bucket = config.publish.to.as_ref().unwrap();
+        assert_eq!((bucket.url.to_string().as_str(), bucket.variables.len()), ("s3://news/x", 1));
+        assert!(!format!("{config:?}").contains("geheim"));
+        assert!(messages("[publish]\nto = \"s3://me:geheim@news\"\n")[0].contains("do not belong here"));
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Secret {
 /// # Errors
 /// In words, when it does not exist.
 pub fn secret_at(text: &str, folder: &Path) -> Result<Secret, String> {
-    secret(text, &ConfigContext { folder, environment: &|name| std::env::var(name).ok() }).map(Secret)
+    let environment = |name: &str| std::env::var(name).ok();
+    secret(text, &ConfigContext { folder, environment: &environment, variables: &super::variables })
+        .map(Secret)
 }
 
 /// Reads `env:NAME` or `file:PATH`; secrets are never written into the configuration itself.

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod address;
+pub mod bucket_url;
 pub mod channel;
 pub mod digest;
 pub mod entry;

@@ -7,10 +7,9 @@
 //!
 //! Each arrow is a transaction: a run that is killed leaves the rest to the next.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
@@ -19,18 +18,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::digest;
 use crate::model::digest::{Digest, ISSUES_LISTED, Newsletter};
-use crate::model::keys::{Seq, StoryKey};
+use crate::model::keys::{IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
+use crate::pipeline::destination::{SiteWriter, rank, read_former};
 use crate::publish::formats::{self, FORMATS};
+use crate::publish::lists::SITEMAP;
 use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
 use crate::store::{DirtyStory, PlacedStory, Store, StoreError};
 use crate::support::clock::Interrupted;
 use crate::support::i18n::{self, long_date, phrases, said};
-use crate::support::public_folder;
 use crate::support::templates::Templates;
 use crate::view::{Catalog, coming_among, coming_window};
 
@@ -52,7 +52,9 @@ pub struct Publisher<'a> {
     /// For how many days deliveries are kept, for the data-protection page.
     pub retention_days: u64,
     pub templates: &'a Templates,
-    pub folder: &'a Path,
+    pub files: &'a SiteWriter<'a>,
+    /// The folder that was published before a bucket was: it may have what is not in the store any more.
+    pub former: &'a Path,
     pub images: Images,
     pub archives: Archives,
     /// Signs the addresses of proxied pictures.
@@ -76,21 +78,20 @@ const COMING_STORIES_MAX: usize = 200;
 /// Issues read at a time.
 const BATCH: usize = 100;
 /// Site-wide files.
-const SITEMAP: &str = "sitemap.xml";
 const FAVICON: &str = "favicon.svg";
 
 impl Publisher<'_> {
     /// Publishes what changed.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails; what was published before stays.
+    /// When the store, a template, the disk or the bucket fails; what was published before stays.
     pub fn publish(&self, store: &Store) -> anyhow::Result<Published> {
-        std::fs::create_dir_all(self.folder)
-            .with_context(|| format!("cannot write {}", self.folder.display()))?;
-        public_folder::sweep(self.folder);
+        self.files.begin()?;
         let published = self.publish_changes(store);
-        public_folder::sweep(self.folder);
-        published
+        self.files.sweep();
+        let published = published?;
+        self.files.end()?;
+        Ok(published)
     }
 
     fn publish_changes(&self, store: &Store) -> anyhow::Result<Published> {
@@ -102,26 +103,81 @@ impl Publisher<'_> {
         let written = self.mend_archives(store)? + self.archive_feeds(store)?;
         let mut published = Published { written, ..Published::default() };
         let coming = self.coming(store)?;
-        self.restore_missing(store)?;
-        published.written += self.render_behind(store, &coming)?;
+        published.written += self.restore_missing(store)?;
+        // Pages refer to these.
         published.written += self.render_fixed()?;
+        published.written += self.render_behind(store, &coming)?;
         published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
             .unwrap_or(0)
             .min(self.catalog.channel.entries_max);
         Ok(published)
     }
 
-    /// Marks feeds and pages that are not there any more, or that something else stands in place of, as out of date.
-    fn restore_missing(&self, store: &Store) -> anyhow::Result<()> {
-        let is_missing = |path: &String| {
-            !matches!(public_folder::open(self.folder, path), Ok(public_folder::Found::File(..)))
-        };
-        let missing: Vec<String> =
-            self.publications.iter().flat_map(publication_files).filter(is_missing).collect();
-        if missing.is_empty() {
-            return Ok(());
+    /// Marks feeds and pages that are not there any more, or that something else stands in place of, as out of date. In a bucket,
+    /// whatever a look found missing is made again; the number of archive documents and issues written is returned.
+    fn restore_missing(&self, store: &Store) -> anyhow::Result<usize> {
+        let of_publications = self.publications.iter().flat_map(publication_files);
+        let mut missing = self.files.missing(of_publications);
+        if self.files.has_looked() {
+            let days = store.read(|r| r.publishing().days())?;
+            let pages = days.iter().map(|(day, _)| planet::day_path(day));
+            let lists = [planet::DAYS.to_owned(), SITEMAP.to_owned()];
+            missing.extend(self.files.missing(pages.chain(lists)));
         }
-        Ok(store.write(|w| missing.iter().try_for_each(|path| w.publishing().put_behind(path)))?)
+        if !missing.is_empty() {
+            store.write(|w| missing.iter().try_for_each(|path| w.publishing().put_behind(path)))?;
+        }
+        if !self.files.has_looked() {
+            return Ok(0);
+        }
+        self.restore_archives(store)?;
+        self.restore_issues(store)?;
+        let written = self.files.flush()?.len();
+        self.files.set_looked();
+        Ok(written)
+    }
+
+    /// An archive document of the former folder also has the stories that were forgotten since.
+    fn restore_archives(&self, store: &Store) -> anyhow::Result<()> {
+        let archived = archived(store)?;
+        for publication in self.publications.iter().filter(|publication| self.archives.has(publication)) {
+            for number in 1..=archived.get(&publication.path).copied().unwrap_or(0) {
+                self.check_not_stopped()?;
+                let path = format!("{}{}", publication.path, archive_name(number));
+                if self.files.missing(std::iter::once(path)).is_empty() {
+                    continue;
+                }
+                let (path, bytes) = self.archive(store, publication, number)?;
+                let former = read_former(self.former, &path)?;
+                let former = former.filter(|former| atom::ids(former).is_superset(&atom::ids(&bytes)));
+                self.files.write(&path, former.unwrap_or(bytes))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Issues whose texts the store still has are written anew by `archive_issues`; others are taken from the former folder.
+    fn restore_issues(&self, store: &Store) -> anyhow::Result<()> {
+        let mut after = IssueKey(0);
+        loop {
+            let issues = store.read(|r| r.mailing().archived_issues(after, BATCH))?;
+            let Some((last, ..)) = issues.last() else { return Ok(()) };
+            after = *last;
+            let mut unarchived = Vec::new();
+            for (key, name, has_text) in issues {
+                self.check_not_stopped()?;
+                let path = digest::archive_path(&name);
+                if self.files.missing(std::iter::once(path.clone())).is_empty() {
+                    continue;
+                }
+                match read_former(self.former, &path)? {
+                    _ if has_text => unarchived.push(key),
+                    Some(bytes) => self.files.write(&path, bytes)?,
+                    None => tracing::warn!("{path} is missing, and its text is not kept any more"),
+                }
+            }
+            store.write(|w| unarchived.iter().try_for_each(|key| w.mailing().set_unarchived(*key)))?;
+        }
     }
 
     /// Marks publications that are new, or whose contents are defined differently, as out of date entirely.
@@ -151,9 +207,10 @@ impl Publisher<'_> {
         // Everything is out of date as well if what surrounds the stories changed, or if files were deleted.
         let around = self.site_digest()?;
         let is_changed = known_around.as_ref() != Some(&around);
-        let is_gone =
-            |publication: &Publication| !self.folder.join(publication.path.as_str()).join(PAGE).exists();
-        if !is_changed && !self.publications.iter().any(is_gone) {
+        let page = |publication: &Publication| format!("{}{PAGE}", publication.path);
+        let gone: HashSet<String> =
+            self.files.missing(self.publications.iter().map(page)).into_iter().collect();
+        if !is_changed && gone.is_empty() {
             return Ok(());
         }
         store.write(|w| {
@@ -161,7 +218,7 @@ impl Publisher<'_> {
             let files = self
                 .publications
                 .iter()
-                .filter(|publication| is_changed || is_gone(publication))
+                .filter(|publication| is_changed || gone.contains(&page(publication)))
                 .flat_map(publication_files);
             let pages = days
                 .iter()
@@ -204,6 +261,8 @@ impl Publisher<'_> {
             publications,
             format!("{:?} {:?}", self.images, self.archives),
             self.hub,
+            // Files that are up to date elsewhere are not so there.
+            self.files.destination().id(),
             self.templates.fingerprint(),
             i18n::fingerprint(),
             env!("CARGO_PKG_VERSION")
@@ -285,12 +344,13 @@ impl Publisher<'_> {
                 self.check_not_stopped()?;
                 let path = format!("{}{}", publication.path, archive_name(number));
                 // What is not there, or cannot be read, is the business of whoever took it away.
-                let bytes = public_folder::read_at(self.folder, &path).unwrap_or_default();
+                let bytes = self.files.read_earlier(&path).unwrap_or_default();
                 let is_sound = || std::str::from_utf8(&bytes).is_ok_and(atom::is_sound);
                 if !bytes.is_empty() && !is_sound() {
-                    written += usize::from(self.write_archive(store, publication, number)?);
+                    self.write_archive(store, publication, number)?;
                 }
             }
+            written += self.files.flush()?.len();
             store.write(|w| {
                 publication_files(publication).try_for_each(|path| w.publishing().put_behind(&path))?;
                 w.publishing().set_checked(&publication.path)
@@ -299,13 +359,24 @@ impl Publisher<'_> {
         Ok(written)
     }
 
-    /// Writes one archive document; whether it has changed.
-    fn write_archive(&self, store: &Store, publication: &Publication, number: i64) -> anyhow::Result<bool> {
+    /// Renders one archive document; also answers its path.
+    fn archive(
+        &self,
+        store: &Store,
+        publication: &Publication,
+        number: i64,
+    ) -> anyhow::Result<(String, Vec<u8>)> {
         let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
         let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
         let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
         let path = format!("{}{}", publication.path, archive_name(number));
-        self.write(&path, &atom::render(self.catalog, place, &stories)?)
+        Ok((path, atom::render(self.catalog, place, &stories)?))
+    }
+
+    /// Writes one archive document.
+    fn write_archive(&self, store: &Store, publication: &Publication, number: i64) -> anyhow::Result<()> {
+        let (path, bytes) = self.archive(store, publication, number)?;
+        self.files.write(&path, bytes)
     }
 
     /// Cuts the archive documents that are full; returns the number of documents written.
@@ -318,8 +389,9 @@ impl Publisher<'_> {
             let full = (store.read(|r| r.publishing().last(&publication.path))?.0 - 1).max(0) / ARCHIVE;
             for number in done + 1..=full {
                 self.check_not_stopped()?;
-                written += usize::from(self.write_archive(store, publication, number)?);
+                self.write_archive(store, publication, number)?;
                 if number % 100 == 0 || number == full {
+                    written += self.files.flush()?.len();
                     store.write(|w| w.publishing().set_archives(&publication.path, number))?;
                 }
             }
@@ -366,32 +438,48 @@ impl Publisher<'_> {
             .collect();
         let mut newest = NewestStories { store, archived: &archived, last: None };
         let mut written = 0;
-        for chunk in store.read(|r| r.publishing().outdated_files())?.chunks(EVEN) {
-            let mut changed: Vec<&String> = Vec::new();
+        let mut outdated = store.read(|r| r.publishing().outdated_files())?;
+        outdated.sort_by_key(|path| rank(path));
+        for chunk in outdated.chunks(EVEN) {
             for path in chunk {
                 self.check_not_stopped()?;
-                let publication = by_file.get(path).copied();
-                let bytes = match publication {
+                match by_file.get(path).copied() {
                     Some(publication) => {
-                        Some(self.render_publication(publication, path, &mut newest, coming)?)
+                        let bytes = self.render_publication(publication, path, &mut newest, coming)?;
+                        self.files.write(path, bytes)?;
                     }
-                    None => self.render_list(path, store)?,
-                };
-                // Files of publications that are no longer configured are left as they are.
-                if !bytes.map(|bytes| self.write(path, &bytes)).transpose()?.unwrap_or(false) {
-                    continue;
-                }
-                written += 1;
-                if self.hub.is_some() && publication.is_some() && !path.ends_with(PAGE) {
-                    changed.push(path);
+                    // Files of publications that are no longer configured are left as they are.
+                    None => match self.render_list(path, store)? {
+                        Some(bytes) => self.files.write(path, bytes)?,
+                        None => self.leave_or_remove(store, path)?,
+                    },
                 }
             }
+            let changed = self.files.flush()?;
+            written += changed.len();
+            let is_feed = |path: &&String| by_file.contains_key(*path) && !path.ends_with(PAGE);
             store.write(|w| {
-                changed.iter().try_for_each(|path| w.hub().put_changed_feed(path))?;
+                if self.hub.is_some() {
+                    changed.iter().filter(is_feed).try_for_each(|path| w.hub().put_changed_feed(path))?;
+                }
                 w.publishing().set_even(chunk)
             })?;
         }
         Ok(written)
+    }
+
+    /// Removes the page of a day whose stories all went elsewhere. If they were only forgotten, it stays.
+    fn leave_or_remove(&self, store: &Store, path: &str) -> anyhow::Result<()> {
+        let Some((_, _, day)) = day_in(path) else { return Ok(()) };
+        if !store.read(|r| r.publishing().days())?.iter().any(|(known, _)| *known == day) {
+            return self.files.remove(&[path]);
+        }
+        let is_missing =
+            self.files.has_looked() && !self.files.missing(std::iter::once(path.to_owned())).is_empty();
+        match read_former(self.former, path)? {
+            Some(bytes) if is_missing => self.files.write(path, bytes),
+            _ => Ok(()),
+        }
     }
 
     /// Renders a feed or the page of a publication.
@@ -418,7 +506,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// Renders a site-wide page or list; `None` for any other path.
+    /// Renders a site-wide page or list; `None` for any other path, and for a day that has no story any more.
     fn render_list(&self, path: &str, store: &Store) -> anyhow::Result<Option<Vec<u8>>> {
         let days = || store.read(|r| r.publishing().days());
         Ok(Some(if path == planet::DAYS {
@@ -427,6 +515,9 @@ impl Publisher<'_> {
             lists::sitemap(self.catalog, self.publications, &days()?)
         } else if let Some((from, to, day)) = day_in(path) {
             let stories = store.read(|r| r.publishing().within(from, to))?;
+            if stories.is_empty() {
+                return Ok(None);
+            }
             planet::day(self.setting(), &day, &stories, self.templates)?.into_bytes()
         } else {
             return Ok(None);
@@ -435,13 +526,12 @@ impl Publisher<'_> {
 
     /// Renders the pages that depend on the configuration alone.
     fn render_fixed(&self) -> anyhow::Result<usize> {
-        let mut written = usize::from(self.write(OPML, &lists::opml(self.catalog))?);
-        written += usize::from(self.write(FAVICON, self.templates.text("planet/favicon.svg")?.as_bytes())?);
+        self.files.write(OPML, lists::opml(self.catalog))?;
+        self.files.write(FAVICON, self.templates.text("planet/favicon.svg")?.into_bytes())?;
         for language in i18n::languages() {
-            written +=
-                usize::from(self.write(&digest::privacy_path(language), self.privacy(language)?.as_bytes())?);
+            self.files.write(&digest::privacy_path(language), self.privacy(language)?.into_bytes())?;
         }
-        Ok(written)
+        Ok(self.files.flush()?.len())
     }
 
     fn check_not_stopped(&self) -> Result<(), Interrupted> {
@@ -456,11 +546,6 @@ impl Publisher<'_> {
             images: self.images,
             key: self.key,
         }
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<bool> {
-        public_folder::write_if_changed(self.folder, path, bytes)
-            .with_context(|| format!("cannot write {}", self.folder.join(path).display()))
     }
 
     /// The data-protection page, as configured.
@@ -486,7 +571,7 @@ impl Publisher<'_> {
     /// issues written.
     ///
     /// # Errors
-    /// When the store, a template or the disk fails; what was written is kept, the rest is written the next time.
+    /// When the store, a template, the disk or the bucket fails; what was written is kept, the rest is written the next time.
     pub fn archive_issues(&self, store: &Store, digests: &[Digest]) -> anyhow::Result<usize> {
         let mut count = 0;
         loop {
@@ -496,19 +581,21 @@ impl Publisher<'_> {
             }
             for (name, issue) in issues.iter().filter_map(|(_, issue)| Some((issue.name.as_deref()?, issue)))
             {
-                self.write(
+                self.files.write(
                     &digest::archive_path(name),
-                    digest::web_version(issue, &self.catalog.channel.url).as_bytes(),
+                    digest::web_version(issue, &self.catalog.channel.url).into_bytes(),
                 )?;
             }
+            self.files.flush()?;
             store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().set_archived(*key)))?;
             count += issues.len();
         }
         let path = "issues/index.html";
-        if count > 0 || !self.folder.join(path).exists() {
-            self.write(path, self.issues_page(store, digests)?.as_bytes())?;
+        if count > 0 || !self.files.missing(std::iter::once(path.to_owned())).is_empty() {
+            self.files.write(path, self.issues_page(store, digests)?.into_bytes())?;
+            self.files.flush()?;
         }
-        public_folder::sweep(self.folder);
+        self.files.sweep();
         Ok(count)
     }
 

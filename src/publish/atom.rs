@@ -1,6 +1,6 @@
 //! Renders a feed as Atom (RFC 4287), one entry per story, with archives (RFC 5005).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use atom_syndication::extension::{Extension, ExtensionMap};
 use atom_syndication::{
@@ -67,6 +67,12 @@ pub fn render(
         ..Feed::default()
     };
     feed.write_to(Vec::new())
+}
+
+/// The ids in a document of ours, which has each in an element without attributes.
+pub fn ids(document: &[u8]) -> HashSet<&[u8]> {
+    let begins = memchr::memmem::find_iter(document, "<id>").map(|at| &document[at + 4..]);
+    begins.filter_map(|rest| rest.split(|byte| *byte == b'<').next()).collect()
 }
 
 /// Whether a document that an earlier version wrote is well-formed: with characters of XML only, and with no bare ampersand.

@@ -4,6 +4,9 @@ use crate::model::publication::Publication;
 use crate::support::text::escaped;
 use crate::view::Catalog;
 
+/// The list of pages, at the address of the channel.
+pub const SITEMAP: &str = "sitemap.xml";
+
 /// Renders the enabled sources.
 pub fn opml(catalog: Catalog) -> Vec<u8> {
     let mut out = format!(

@@ -2,6 +2,7 @@
 
 pub mod atom;
 pub mod formats;
+pub mod headers;
 pub mod json_feed;
 pub mod lists;
 pub mod planet;

@@ -58,6 +58,15 @@ impl<A> Leases<'_, A> {
                    UNION SELECT worker FROM hub_push WHERE worker IS NOT NULL";
         self.db.rows(sql, [], |row| row.get(0))
     }
+
+    /// Which of these ids this worker still holds, with the number of claims of each.
+    pub fn held(&self, queue: LeasedResource, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
+        let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
+        let rows = self
+            .db
+            .rows(sql, params![queue.as_str(), texts(ids), worker], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
 }
 
 impl Leases<'_, Write> {
@@ -81,15 +90,6 @@ impl Leases<'_, Write> {
             .iter()
             .filter_map(|id| Some(Lease { queue, id: id.clone(), attempt: *got.get(id)? }))
             .collect())
-    }
-
-    /// Which of these ids this worker still holds, with the number of claims of each.
-    pub fn held(&self, queue: LeasedResource, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
-        let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
-        let rows = self
-            .db
-            .rows(sql, params![queue.as_str(), texts(ids), worker], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.into_iter().collect())
     }
 
     /// Ends a lease; `false` if another worker has taken it over.

@@ -222,6 +222,18 @@ impl<A> Mailing<'_, A> {
         self.db.rows(&sql, [], |row| Ok((row.get(8)?, issue(row)?)))
     }
 
+    /// Some issues whose web versions were written, after one of them: their names, and whether their texts are still known.
+    pub fn archived_issues(
+        &self,
+        after: IssueKey,
+        issues_max: usize,
+    ) -> Result<Vec<(IssueKey, String, bool)>> {
+        let sql = format!(
+            "SELECT pk, name, html <> '' FROM issue WHERE pk > ?1 AND is_archived = 1 AND name <> '' ORDER BY pk LIMIT {issues_max}"
+        );
+        self.db.rows(&sql, [after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
     /// Name, subject and time of the latest issues of a digest, newest first.
     pub fn last_issues(
         &self,
@@ -550,6 +562,12 @@ impl Mailing<'_, Write> {
     /// Records that the web version of an issue is written.
     pub fn set_archived(&self, key: IssueKey) -> Result<()> {
         self.db.execute("UPDATE issue SET is_archived = 1 WHERE pk = ?1", [key])?;
+        Ok(())
+    }
+
+    /// Records that an issue has no web version any more.
+    pub fn set_unarchived(&self, key: IssueKey) -> Result<()> {
+        self.db.execute("UPDATE issue SET is_archived = 0 WHERE pk = ?1", [key])?;
         Ok(())
     }
 

@@ -27,6 +27,7 @@ mod stories;
 mod subscribers;
 mod transfer;
 mod unit;
+mod uploads;
 mod values;
 mod websub;
 mod workers;
@@ -53,6 +54,7 @@ pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
 pub use transfer::CopiedTable;
 pub use unit::{Read, SnapshotVersion, Unit, Write};
+pub use uploads::UploadedFile;
 
 /// Why the store failed. The message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]

@@ -22,7 +22,7 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 15] = [
     "sign_up",
     "entry",
     "event",
@@ -37,6 +37,7 @@ const GROWING: [&str; 14] = [
     "suppression",
     "bounce",
     "refusal",
+    "uploaded_file",
 ];
 
 /// Statements that scan a table on purpose, and why.
@@ -146,6 +147,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         with_features(|features| write_entries(w, features))?;
         write_stories(w)?;
         write_publications(w)?;
+        write_uploads(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -232,6 +234,14 @@ fn write_publications(w: &Unit<Write>) -> Result<()> {
     w.publishing().set_checked(&channel)?;
     w.publishing().index_words(10)?;
     Ok(())
+}
+
+fn write_uploads(w: &Unit<Write>) -> Result<()> {
+    let file = UploadedFile { path: "a".into(), hash: "h".into(), etag: "e".into() };
+    w.uploads().put_unknown("d", &["a", "b"])?;
+    w.uploads().put("d", &file)?;
+    w.uploads().put_gone("d", &["b"])?;
+    w.uploads().forget_gone("d", &["b".to_owned()])
 }
 
 /// Queues an issue for two recipients and settles one delivery.
@@ -445,6 +455,9 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().within(at(0), now)?;
     r.publishing().days()?;
     r.publishing().search(&["title"], 10)?;
+    r.uploads().all("d")?;
+    r.uploads().hashes("d", &["a"])?;
+    r.uploads().gone("d", 10)?;
     Ok(())
 }
 
@@ -456,6 +469,7 @@ fn read_mailing(r: &Unit<Read>) -> Result<()> {
     r.mailing().deliveries(&[DeliveryKey(1), DeliveryKey(2)], Some(&Arc::new(issue)))?;
     r.mailing().each_unsent("pending", |_| Ok::<_, StoreError>(()))?;
     r.mailing().unarchived_issues(10)?;
+    r.mailing().archived_issues(IssueKey(0), 10)?;
     r.mailing().last_issues(&digest, 10)?;
     r.mailing().secret("n")?;
     r.mailing().delivery_counts(&DigestId::Confirmation)?;
@@ -500,6 +514,8 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
     insert(w, 4, features)?;
     w.publishing().withdraw_story(StoryKey(1))?;
     w.mailing().set_archived(IssueKey(1))?;
+    w.mailing().set_unarchived(IssueKey(1))?;
+    w.mailing().set_archived(IssueKey(1))?;
     w.mailing().forget_deliveries(now + SignedDuration::from_hours(1), 10)?;
     w.mailing().forget_issue_texts(now + SignedDuration::from_hours(1))?;
     w.subscribers().delete_deliveries("a@x.example")?;
@@ -529,6 +545,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("sources", include_str!("sources.rs")),
         ("stories", include_str!("stories.rs")),
         ("subscribers", include_str!("subscribers.rs")),
+        ("uploads", include_str!("uploads.rs")),
         ("websub", include_str!("websub.rs")),
     ];
     let is_call = |line: &str| {

@@ -57,6 +57,8 @@ views! {
     Stories, stories;
     /// What is published where, and which files are out of date.
     Publishing, publishing;
+    /// What was uploaded to which bucket.
+    Uploads, uploads;
     /// Issues and deliveries.
     Mailing, mailing;
     /// Subscribers, suppressions and returned mail.

@@ -82,6 +82,21 @@ pub fn write_if_changed(root: &Path, path: &str, bytes: &[u8]) -> io::Result<boo
     write(root, path, bytes).map(|()| true)
 }
 
+/// Removes the file at a relative path, if there is one.
+///
+/// # Errors
+/// When the disk fails, or a folder on the way is a symbolic link.
+pub fn remove(root: &Path, path: &str) -> io::Result<()> {
+    let removed = open_root(root).and_then(|root| {
+        let (folder, name) = walk(root, path, false)?;
+        Ok(rustix::fs::unlinkat(&folder, name, AtFlags::empty())?)
+    });
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn is_same(root: &Path, path: &str, bytes: &[u8]) -> bool {
     read_at(root, path).is_ok_and(|old| old == bytes)
 }

@@ -1,20 +1,24 @@
-//! Serves the published folder from memory: each file is read once, with its entity tag and, on demand, its compressed forms
-//! (RFC 9110). A file changed on disk is noticed at a later request.
+//! Serves the published files from memory: each is read once, with its entity tag and, on demand, its compressed forms (RFC 9110).
+//! That one changed, on disk or in the bucket, is noticed at a later request.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use quick_cache::sync::Cache;
 use quick_cache::{OptionsBuilder, Weighter};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::publish;
+use crate::pipeline::destination::{Destination, FILE_BYTES_MAX};
+use crate::publish::headers::{cache_control, media_type};
+use crate::store::Store;
+use crate::support::bucket::Bucket;
 use crate::support::public_folder::{self, Found};
 use crate::support::text::{hex, percent_decoded};
 
@@ -23,24 +27,34 @@ const HELD_BYTES_MAX: u64 = 128 << 20;
 /// What a file costs beside its name and bytes, and the size that most are below: only a hint for the cache.
 const FILE_OVERHEAD_BYTES: usize = 1 << 10;
 const FILE_BYTES_USUAL: u64 = 64 << 10;
-/// Larger files are not ours.
-const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Smaller files gain nothing from compression, in bytes.
 const COMPRESSED_BYTES_MIN: usize = 512;
 /// Number of response headers, including those of the server.
 const HEADERS: usize = 16;
-/// Interval after which the file on disk is checked for changes again.
+/// Interval after which it is looked again whether a file changed: on disk, and in the store what was uploaded.
 const LOOK_AGAIN_MILLIS: u64 = 200;
-/// Clients revalidate after this many seconds; immutable files can be kept.
-const FRESH: &str = "public, max-age=60";
-const FOREVER: &str = "public, max-age=31536000, immutable";
+const LOOK_AGAIN_IN_STORE_MILLIS: u64 = 1_000;
+/// Files read from a bucket at a time, and how long a reader waits for one.
+const BUCKET_READS: usize = 16;
+const BUCKET_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The published folder.
+/// The published files.
 pub struct Files {
-    folder: PathBuf,
+    origin: Origin,
     /// By their names, which are the same however an address spells them.
     held: Cache<String, HeldFile, FileWeighter>,
     started: Instant,
+}
+
+/// Where the files come from.
+enum Origin {
+    Folder(PathBuf),
+    /// What is in it stands in the store, so that nobody who asks for what is not there makes a request to the bucket.
+    Bucket {
+        bucket: Arc<Bucket>,
+        store: Store,
+        places: Semaphore,
+    },
 }
 
 /// A file with what it took of memory when it was kept.
@@ -65,11 +79,18 @@ impl Weighter<String, HeldFile> for FileWeighter {
     }
 }
 
+/// By what it shows that a file is another one.
+#[derive(PartialEq, Eq)]
+enum FileVersion {
+    OnDisk { modified: SystemTime, length: u64 },
+    Uploaded { hash: String },
+}
+
 /// A file as served.
 struct File {
+    version: FileVersion,
     modified: SystemTime,
-    length: u64,
-    /// When the disk was last checked for changes, in milliseconds since the start.
+    /// When it was last looked whether it changed, in milliseconds since the start.
     looked_at: AtomicU64,
     media_type: HeaderValue,
     is_text: bool,
@@ -101,7 +122,7 @@ enum Coding {
 }
 
 impl Files {
-    pub fn new(folder: &Path) -> Files {
+    pub fn new(destination: &Destination, store: &Store) -> Files {
         let options = OptionsBuilder::new()
             .weight_capacity(HELD_BYTES_MAX)
             .estimated_items_capacity((HELD_BYTES_MAX / FILE_BYTES_USUAL) as usize)
@@ -112,22 +133,38 @@ impl Files {
             Ok(options) => Cache::with_options(options, FileWeighter, Default::default(), Default::default()),
             Err(_) => Cache::with_weighter(0, HELD_BYTES_MAX, FileWeighter),
         };
-        Files { folder: folder.to_owned(), held, started: Instant::now() }
+        let origin = match destination {
+            Destination::Folder(folder) => Origin::Folder(folder.clone()),
+            Destination::Bucket(bucket) => Origin::Bucket {
+                bucket: bucket.clone(),
+                store: store.clone(),
+                places: Semaphore::new(BUCKET_READS),
+            },
+        };
+        Files { origin, held, started: Instant::now() }
     }
 
     /// Answers a GET or HEAD request.
-    pub fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+    pub async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
         }
         let Some(name) = file_name(path) else { return nothing_here() };
         let known = self.held.get(&name);
         let held = match known {
-            Some(held) if held.file.is_fresh(self.started) => held,
-            known => match self.look(&name, known) {
-                Ok(held) => held,
-                Err(response) => return *response,
-            },
+            Some(held) if self.is_fresh(&held.file) => held,
+            known => {
+                let found = match &self.origin {
+                    Origin::Folder(folder) => self.look(folder, &name, known),
+                    Origin::Bucket { bucket, store, places } => {
+                        self.look_in_bucket((bucket, store, places), &name, known).await
+                    }
+                };
+                match found {
+                    Ok(held) => held,
+                    Err(response) => return *response,
+                }
+            }
         };
         let response = held.file.answer(method, headers);
         let now = HeldFile::from(&held.file);
@@ -139,8 +176,13 @@ impl Files {
     }
 
     /// The file as it is on disk now, or else the answer.
-    fn look(&self, name: &str, known: Option<HeldFile>) -> Result<HeldFile, Box<Response<Body>>> {
-        let (file, metadata) = match public_folder::open(&self.folder, name) {
+    fn look(
+        &self,
+        folder: &Path,
+        name: &str,
+        known: Option<HeldFile>,
+    ) -> Result<HeldFile, Box<Response<Body>>> {
+        let (file, metadata) = match public_folder::open(folder, name) {
             Ok(Found::File(file, metadata)) => (file, metadata),
             // A folder is served as its index, at the address that relative links in it assume.
             Ok(Found::Folder) => return Err(redirect(&format!("/{name}/")).into()),
@@ -150,8 +192,8 @@ impl Files {
             }
         };
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let is_same = |held: &HeldFile| held.file.modified == modified && held.file.length == metadata.len();
-        let held = match known.filter(is_same) {
+        let version = FileVersion::OnDisk { modified, length: metadata.len() };
+        let held = match known.filter(|held| held.file.version == version) {
             Some(held) => held,
             None if metadata.len() > FILE_BYTES_MAX => {
                 let text = "this file is too large to be one of ours\n";
@@ -159,19 +201,85 @@ impl Files {
             }
             None => {
                 let bytes = public_folder::read(file, &metadata).map_err(|_| nothing_here())?;
-                let file = File::new(bytes, modified, metadata.len(), &format!("/{name}"));
-                let held = HeldFile::from(&Arc::new(file));
-                self.held.insert(name.to_owned(), held.clone());
-                held
+                self.keep(name, File::new(bytes.into(), modified, version, name))
             }
         };
-        held.file.looked_at.store(millis_since(self.started), Ordering::Relaxed);
+        self.set_looked_at(&held.file);
         Ok(held)
+    }
+
+    /// The file as it was uploaded last, or else the answer. While store or bucket fail, what is held is served on.
+    async fn look_in_bucket(
+        &self,
+        (bucket, store, places): (&Bucket, &Store, &Semaphore),
+        name: &str,
+        known: Option<HeldFile>,
+    ) -> Result<HeldFile, Box<Response<Body>>> {
+        let index = format!("{name}/index.html");
+        let Ok(mut uploaded) = store.read(|r| r.uploads().hashes(&bucket.id(), &[name, &index])) else {
+            return known.ok_or_else(|| not_now().into());
+        };
+        let Some(hash) = uploaded.remove(name) else {
+            self.held.remove(name);
+            let is_folder = uploaded.contains_key(&index);
+            return Err(if is_folder { redirect(&format!("/{name}/")) } else { nothing_here() }.into());
+        };
+        // Without a hash, an upload is under way.
+        let is_known = !hash.is_empty();
+        let version = FileVersion::Uploaded { hash };
+        let held = match &known {
+            Some(held) if is_known && held.file.version == version => held.clone(),
+            _ => {
+                let read = async {
+                    // The semaphore is never closed; an error would only mean no limit.
+                    let _place = places.acquire().await;
+                    bucket.get(name, FILE_BYTES_MAX).await
+                };
+                match tokio::time::timeout(BUCKET_TIMEOUT, read).await {
+                    Ok(Ok(Some(object))) => {
+                        self.keep(name, File::new(object.bytes, object.modified, version, name))
+                    }
+                    Ok(Ok(None)) => {
+                        self.held.remove(name);
+                        return Err(nothing_here().into());
+                    }
+                    Ok(Err(_)) | Err(_) => known.ok_or_else(not_now)?,
+                }
+            }
+        };
+        self.set_looked_at(&held.file);
+        Ok(held)
+    }
+
+    fn keep(&self, name: &str, file: File) -> HeldFile {
+        let held = HeldFile::from(&Arc::new(file));
+        self.held.insert(name.to_owned(), held.clone());
+        held
+    }
+
+    fn set_looked_at(&self, file: &File) {
+        file.looked_at.store(millis_since(self.started), Ordering::Relaxed);
+    }
+
+    /// Whether it was looked recently whether a file changed.
+    fn is_fresh(&self, file: &File) -> bool {
+        let interval = match self.origin {
+            Origin::Folder(_) => LOOK_AGAIN_MILLIS,
+            Origin::Bucket { .. } => LOOK_AGAIN_IN_STORE_MILLIS,
+        };
+        millis_since(self.started).saturating_sub(file.looked_at.load(Ordering::Relaxed)) < interval
     }
 }
 
 fn nothing_here() -> Response<Body> {
     plain(StatusCode::NOT_FOUND, "there is nothing at this address\n")
+}
+
+fn not_now() -> Response<Body> {
+    let text = "the pages cannot be read at the moment: try again in a few seconds\n";
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    response
 }
 
 /// The file that a path names, relative to the folder; `None` for paths outside of it and hidden files.
@@ -186,51 +294,21 @@ fn file_name(path: &str) -> Option<String> {
     name.split('/').all(is_plain).then_some(name)
 }
 
-/// Whether a path is an archive document, which never changes: `…/archive/12.xml`. A topic may also be named "archive".
-fn is_archive(path: &str) -> bool {
-    let number = path.rsplit_once("/archive/").and_then(|(_, name)| name.strip_suffix(".xml"));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn media_type(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let file = if is_archive(path) { publish::ATOM } else { name };
-    if let Some(format) = publish::formats::of_file(file) {
-        return format!("{}; charset=utf-8", format.media_type);
-    }
-    let other = match name.rsplit('.').next().unwrap_or_default() {
-        _ if name == publish::OPML => "text/x-opml; charset=utf-8",
-        "html" | "" => "text/html; charset=utf-8",
-        "xml" => "application/xml; charset=utf-8",
-        "json" => "application/json",
-        "svg" => "image/svg+xml",
-        "txt" => "text/plain; charset=utf-8",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "ico" => "image/x-icon",
-        _ => "application/octet-stream",
-    };
-    other.to_owned()
-}
-
 impl File {
-    fn new(bytes: Vec<u8>, modified: SystemTime, length: u64, path: &str) -> File {
+    fn new(bytes: Bytes, modified: SystemTime, version: FileVersion, path: &str) -> File {
         let digest = hex(&Sha256::digest(&bytes)[..12]);
         let kind = media_type(path);
         File {
+            version,
             modified,
-            length,
             looked_at: AtomicU64::new(0),
             is_text: ["text/", "xml", "json"].iter().any(|part| kind.contains(part)),
             media_type: HeaderValue::try_from(kind)
                 .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
-            cache_control: HeaderValue::from_static(if is_archive(path) { FOREVER } else { FRESH }),
+            cache_control: HeaderValue::from_static(cache_control(path)),
             last_modified: HeaderValue::try_from(httpdate::fmt_http_date(modified))
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
-            plain: Encoded { bytes: Bytes::from(bytes), etag: etag(&digest, "") },
+            plain: Encoded { bytes, etag: etag(&digest, "") },
             gzip: OnceLock::new(),
             brotli: OnceLock::new(),
             zstd: OnceLock::new(),
@@ -241,11 +319,6 @@ impl File {
     fn bytes_held(&self) -> usize {
         let made = [&self.gzip, &self.brotli, &self.zstd].into_iter().filter_map(|form| form.get()?.as_ref());
         made.chain([&self.plain]).map(|form| form.bytes.len()).sum()
-    }
-
-    /// Whether the disk was checked recently.
-    fn is_fresh(&self, started: Instant) -> bool {
-        millis_since(started).saturating_sub(self.looked_at.load(Ordering::Relaxed)) < LOOK_AGAIN_MILLIS
     }
 
     /// The representation in a coding, made on first use; the plain one if it would not be smaller.
@@ -416,21 +489,6 @@ mod tests {
         ] {
             assert_eq!(file_name(path).as_deref(), want, "{path}");
         }
-    }
-
-    #[test]
-    fn only_archive_documents_are_for_ever() {
-        assert!(is_archive("/archive/1.xml") && is_archive("/topics/archive/archive/12.xml"));
-        assert!(
-            !is_archive("/topics/archive/atom.xml")
-                && !is_archive("/topics/archive/")
-                && !is_archive("/archive/.xml")
-        );
-        assert_eq!(media_type("/topics/archive/rss.xml"), "application/rss+xml; charset=utf-8");
-        assert_eq!(
-            (media_type("/"), media_type("/archive/2.xml")),
-            ("text/html; charset=utf-8".into(), "application/atom+xml; charset=utf-8".into())
-        );
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -72,7 +71,7 @@ struct WebServer {
 }
 
 impl WebServer {
-    fn new(folder: &Path, app: Option<Arc<AppState>>) -> WebServer {
+    fn new(files: Files, app: Option<Arc<AppState>>) -> WebServer {
         let images = if app.as_ref().is_some_and(|app| app.images == Images::Direct) {
             "img-src 'self' https: http:"
         } else {
@@ -85,7 +84,7 @@ impl WebServer {
             HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
         let base = app.as_ref().map(|app| app.base()).unwrap_or_default();
-        WebServer { files: Files::new(folder), base, router: app.clone().map(router), app, policy, metrics }
+        WebServer { files, base, router: app.clone().map(router), app, policy, metrics }
     }
 
     /// Answers files directly, without the router: they are requested most.
@@ -114,7 +113,7 @@ impl WebServer {
             Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
                 routed(router.clone(), request).await
             }
-            _ => self.file(&request),
+            _ => self.file(&request).await,
         };
         under_base(&mut response, &self.base);
         self.metrics.answered(response.status().as_u16());
@@ -122,9 +121,9 @@ impl WebServer {
     }
 
     /// A published file, or else a page that leads to those that there are.
-    fn file(&self, request: &hyper::Request<hyper::body::Incoming>) -> Response {
+    async fn file(&self, request: &hyper::Request<hyper::body::Incoming>) -> Response {
         let headers = request.headers();
-        let response = self.files.answer(request.method(), request.uri().path(), headers);
+        let response = self.files.answer(request.method(), request.uri().path(), headers).await;
         match &self.app {
             Some(app) if response.status() == StatusCode::NOT_FOUND && takes_html(headers) => {
                 subscriptions::nothing_here(app, headers)
@@ -241,12 +240,12 @@ pub fn connection_limits(files_max: usize, kept_back: usize, proxies: Vec<IpNet>
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    folder: PathBuf,
+    files: Files,
     app: Option<Arc<AppState>>,
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let site = Arc::new(WebServer::new(&folder, app));
+    let site = Arc::new(WebServer::new(files, app));
     let answer = move |mut request: hyper::Request<hyper::body::Incoming>, peer| {
         request.extensions_mut().insert(ConnectInfo(peer));
         site.clone().answer(request)

@@ -22,6 +22,7 @@ mod mail;
 mod mail_sources;
 mod message;
 mod newsletter;
+mod object_storage;
 mod oddities;
 mod on_a_server;
 mod oracles;

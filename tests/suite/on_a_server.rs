@@ -10,7 +10,8 @@ use postgres::{Client, NoTls};
 
 use crate::support::http::{Manner, Reply, Server};
 use crate::support::postgres::TestDatabase;
-use crate::support::{App, Ran, header, rss};
+use crate::support::python::S3Server;
+use crate::support::{App, Ran, header, kill_program, rss};
 
 const DIGEST: &str = "[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\nmax_entries = 500\nrecipients = [\"a@example.org\"]\n";
 
@@ -180,15 +181,7 @@ fn what_a_machine_held_that_died_is_free_when_it_was_silent_for_a_minute() {
     while network.number("SELECT count(*) FROM lease WHERE lease_end > 0 AND queue = 'host'") == 0 {
         std::thread::sleep(Duration::from_millis(50));
     }
-    // The program is the child of `timeout`.
-    let children = format!("/proc/{0}/task/{0}/children", killed.id());
-    let child: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(child).unwrap(),
-        rustix::process::Signal::KILL,
-    )
-    .unwrap();
-    killed.wait().unwrap();
+    kill_program(&mut killed);
     server.answer(|_| Reply::ok(listed(0, 2)));
     // Nobody has missed it yet: its host is waited for.
     let waiting = start(&other, &["run"]);
@@ -201,6 +194,53 @@ fn what_a_machine_held_that_died_is_free_when_it_was_silent_for_a_minute() {
     let ran = Ran::from(waiting.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(network.number("SELECT count(*) FROM entry WHERE announced = 1"), 2);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server: COURANT_TEST_POSTGRES"]
+fn machines_that_publish_to_one_bucket_do_not_undo_each_other() {
+    let (bucket, turn) = (S3Server::start(), Arc::new(AtomicUsize::new(1)));
+    let entries = turn.clone();
+    let server = Server::start(move |request| {
+        let n: usize = request.target[1..].parse().unwrap();
+        Reply::ok(listed(n, 3 * entries.load(Ordering::SeqCst)))
+    });
+    let network = Network::new();
+    let sources: String = (0..4)
+        .map(|n| {
+            format!("[[source]]\nid = \"s{n}\"\nlang = \"en\"\nurl = \"{}\"\n", server.url(&format!("/{n}")))
+        })
+        .collect();
+    let configured = |prefix: &str| {
+        let mut machine = App::new(&format!(
+            "[store]\nurl = \"{}\"\n[publish]\nto = \"s3://news/{prefix}\"\n{DIGEST}{sources}",
+            network.database.url()
+        ));
+        machine.set(bucket.variables());
+        machine
+    };
+    let mut machines = [configured("site"), configured("site"), configured("site")];
+    for t in 1..=4 {
+        turn.store(t, Ordering::SeqCst);
+        at_once(&machines, &["run"]);
+        for machine in &mut machines {
+            machine.later(61);
+        }
+    }
+    // Nobody has anything to add, and whoever publishes all of it anew publishes the same.
+    bucket.take_requests();
+    at_once(&machines, &["publish"]);
+    assert_eq!(bucket.take_uploads(""), Vec::<String>::new());
+    let mut other = configured("other");
+    other.later(4 * 61).ok(&["publish"]);
+    let below = |prefix: &str| -> Vec<(String, Vec<u8>)> {
+        let all = bucket.objects().into_iter();
+        all.filter_map(|(name, object)| Some((name.strip_prefix(prefix)?.to_owned(), object.bytes))).collect()
+    };
+    let (site, other) = (below("site/"), below("other/"));
+    assert!(site.len() > 20 && site == other, "{} and {}", site.len(), other.len());
+    let atom = site.iter().find(|(name, _)| name == "atom.xml").unwrap();
+    assert_eq!(String::from_utf8_lossy(&atom.1).matches("<entry").count(), 4 * 12);
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! Old mail is forgotten: deliveries that are settled, and issues that nothing refers to any more.
 
-use std::io::ErrorKind;
-use std::path::Path;
-
-use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::digest;
 use crate::model::digest::{Digest, DigestId, ISSUES_LISTED};
+use crate::pipeline::destination::SiteWriter;
 use crate::store::Store;
 
 /// Rows deleted in one unit of work.
@@ -45,7 +42,7 @@ pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> a
     Ok(gone)
 }
 
-/// Deletes issues older than `retention` that nothing refers to: personal ones, with their web versions in `folder`, and slots
+/// Deletes issues older than `retention` that nothing refers to: personal ones, with their web versions, and slots
 /// without news. The web versions of configured digests are public and stay; their issues are deleted once they are no longer in
 /// the list of past issues.
 ///
@@ -54,7 +51,7 @@ pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> a
 pub fn issues(
     store: &Store,
     digests: &[Digest],
-    folder: &Path,
+    files: &SiteWriter,
     retention: SignedDuration,
     now: Timestamp,
 ) -> anyhow::Result<()> {
@@ -63,20 +60,14 @@ pub fn issues(
         loop {
             let issues = store.read(|r| r.mailing().old_issues(digest, limit, ISSUES_LISTED, FORGOTTEN))?;
             // Files first: an interrupted run finds the rest again.
-            for name in issues.iter().filter_map(|(_, name)| name.as_deref()) {
-                let path = folder.join(digest::archive_path(name));
-                match std::fs::remove_file(&path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-                    }
-                    _ => {}
-                }
-            }
+            let paths: Vec<String> =
+                issues.iter().filter_map(|(_, name)| Some(digest::archive_path(name.as_deref()?))).collect();
+            files.remove(&paths.iter().map(String::as_str).collect::<Vec<_>>())?;
             store.write(|w| issues.iter().try_for_each(|(key, _)| w.mailing().forget_issue(*key)))?;
             if issues.len() < FORGOTTEN {
                 break;
             }
         }
     }
-    Ok(())
+    files.end()
 }

@@ -2,7 +2,6 @@
 //! acts as the hub and pushes the feed to its subscribers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,10 +15,10 @@ use url::Url;
 
 use crate::fetch::client::{Client, FetchError};
 use crate::model::publication::Publication;
+use crate::pipeline::destination::Destination;
 use crate::publish::formats::{self, FORMATS};
 use crate::store::{Push, Store, StoreError};
 use crate::support::clock::Clock;
-use crate::support::public_folder;
 
 /// Leases in seconds: the least and most granted, and the default.
 const LEASE_MIN: i64 = 300;
@@ -150,7 +149,7 @@ pub async fn verify(
 }
 
 /// Where changes are announced.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct HubContext<'a> {
     /// The channel's address.
     pub public: &'a str,
@@ -158,8 +157,8 @@ pub struct HubContext<'a> {
     pub hub: &'a str,
     /// Whether it is our own.
     pub is_own: bool,
-    /// The published folder.
-    pub folder: &'a Path,
+    /// Where the published files are.
+    pub destination: &'a Destination,
 }
 
 /// Announces what changed since the last time. Returns the number of pushes.
@@ -310,9 +309,15 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
     }
     let Some(secret) = &push.secret else { return Err(FetchError::Gone) };
     let path = push.topic.strip_prefix(hub_context.public).unwrap_or_default().trim_start_matches('/');
-    let (folder, file) = (hub_context.folder.to_owned(), path.to_owned());
-    let read = tokio::task::spawn_blocking(move || public_folder::read_at(&folder, &file)).await;
-    let Ok(Ok(body)) = read else { return Err(FetchError::Gone) };
+    let body = match hub_context.destination.read(path).await {
+        Ok(body) => body.ok_or(FetchError::Gone)?,
+        Err(error) => {
+            return Err(FetchError::Broken {
+                host: hub_context.destination.to_string(),
+                cause: error.to_string(),
+            });
+        }
+    };
     let media_type = formats::of_file(path.rsplit('/').next().unwrap_or_default())
         .map_or("application/octet-stream", |format| format.media_type);
     let mut headers = vec![
@@ -323,7 +328,7 @@ async fn one(client: &Client, hub_context: HubContext<'_>, push: &Push) -> Resul
         let hex = crate::support::text::hex(&mac.chain_update(&body).finalize().into_bytes());
         headers.push(("x-hub-signature", format!("sha256={hex}")));
     }
-    client.post(&callback, &headers, body).await
+    client.post(&callback, &headers, body.into()).await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub(crate) mod service;
 pub(crate) mod sink;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ pub(crate) struct App {
     folder: tempfile::TempDir,
     now: String,
     database: Option<TestDatabase>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// What a run of the binary left.
@@ -37,7 +38,8 @@ impl App {
     /// A folder whose configuration is a small channel and `rest`.
     pub(crate) fn new(rest: &str) -> App {
         let database = TestDatabase::wanted();
-        let app = App { folder: tempfile::tempdir().unwrap(), now: NOW.into(), database };
+        let app =
+            App { folder: tempfile::tempdir().unwrap(), now: NOW.into(), database, variables: Vec::new() };
         app.configure(rest);
         app
     }
@@ -67,6 +69,12 @@ impl App {
 
     pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Sets variables of the environment.
+    pub(crate) fn set(&mut self, variables: impl IntoIterator<Item = (&'static str, String)>) -> &mut App {
+        self.variables.extend(variables);
+        self
     }
 
     /// Moves the clock.
@@ -99,6 +107,7 @@ impl App {
             .args(["-k", "5", seconds, env!("CARGO_BIN_EXE_courant")])
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .args(["--now", &self.now])
             .args(arguments)
             .stdin(Stdio::null());
@@ -178,6 +187,15 @@ pub(crate) fn rss(items: &[(&str, &str, u8, &str)]) -> String {
     format!(
         "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Partner</title><link>https://partner.example/</link>{items}</channel></rss>"
     )
+}
+
+/// Kills a program that runs under `timeout`, which then ends as well.
+pub(crate) fn kill_program(timeout: &mut Child) {
+    let children = format!("/proc/{0}/task/{0}/children", timeout.id());
+    let program: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let program = rustix::process::Pid::from_raw(program).unwrap();
+    rustix::process::kill_process(program, rustix::process::Signal::KILL).unwrap();
+    timeout.wait().unwrap();
 }
 
 /// A header of a mail, unfolded.

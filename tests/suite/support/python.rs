@@ -1,9 +1,12 @@
-//! Servers in Python (`tests/smtp_server.py`, `tests/https_server.py`), each with a certificate of its own.
+//! Servers in Python (`tests/smtp_server.py`, `tests/https_server.py`, `tests/s3_server.py`), each with a certificate of its own.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
 
 /// A running server; it ends when this is dropped.
 struct Running {
@@ -138,6 +141,82 @@ impl ImapServer {
 
     pub(crate) fn certificate(&self) -> PathBuf {
         self.running.certificate()
+    }
+}
+
+/// An S3-compatible server with one bucket, `news`.
+pub(crate) struct S3Server {
+    running: Running,
+}
+
+/// An object in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub bytes: Vec<u8>,
+    pub media_type: String,
+    pub cache_control: String,
+}
+
+impl S3Server {
+    pub(crate) fn start() -> S3Server {
+        S3Server { running: Running::start("s3_server.py", Path::to_owned) }
+    }
+
+    /// The variables of the environment by which courant reaches it.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.running.port)),
+            ("AWS_ALLOW_HTTP", "true".into()),
+            ("AWS_ACCESS_KEY_ID", "test".into()),
+            ("AWS_SECRET_ACCESS_KEY", "geheim".into()),
+            ("AWS_TIMEOUT", "1s".into()),
+        ]
+    }
+
+    fn control(&self, method: &str, what: &str, body: &str) -> serde_json::Value {
+        let address = format!("127.0.0.1:{}", self.running.port);
+        let (status, text) = super::service::ask(&address, method, &format!("/-/{what}"), "", body);
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// All objects, by their names.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Object> {
+        let all: BTreeMap<String, [String; 3]> =
+            serde_json::from_value(self.control("GET", "objects", "")).unwrap();
+        let object = |[bytes, media_type, cache_control]: [String; 3]| Object {
+            bytes: base64::prelude::BASE64_STANDARD.decode(bytes).unwrap(),
+            media_type,
+            cache_control,
+        };
+        all.into_iter().map(|(name, parts)| (name, object(parts))).collect()
+    }
+
+    /// The requests of courant since the last time: method, path, query, and the fault that was its answer.
+    pub(crate) fn take_requests(&self) -> Vec<[String; 4]> {
+        serde_json::from_value(self.control("GET", "requests", "")).unwrap()
+    }
+
+    /// The paths that were uploaded to since the last time, below a prefix.
+    pub(crate) fn take_uploads(&self, prefix: &str) -> Vec<String> {
+        let uploaded = self.take_requests().into_iter().filter(|[method, ..]| method == "PUT");
+        let below = format!("/news/{prefix}");
+        uploaded.map(|[_, path, ..]| path.strip_prefix(&below).unwrap().to_owned()).collect()
+    }
+
+    /// Somebody else writes an object.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        self.control("POST", &format!("put/{name}"), text);
+    }
+
+    /// Somebody else deletes an object, or without a name, all.
+    pub(crate) fn delete(&self, name: &str) {
+        self.control("POST", &format!("delete/{name}"), "");
+    }
+
+    /// After so many uploads, answers with a status or not at all (`hang`), until it is to work again (`none`).
+    pub(crate) fn fault(&self, what: &str, after: usize) {
+        self.control("POST", &format!("fault/{what}/{after}"), "");
     }
 }
 

@@ -82,13 +82,21 @@ impl Service {
     }
 }
 
-fn ask(address: &str, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+pub(crate) fn ask(address: &str, method: &str, target: &str, headers: &str, body: &str) -> (u16, String) {
+    let headers = format!("{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+    let answer = ask_whole(address, method, target, &headers);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head[9..12].parse().unwrap(), body.to_owned())
+}
+
+/// The whole answer to a request on a connection of its own; `rest` follows its first headers.
+pub(crate) fn ask_whole(address: &str, method: &str, target: &str, rest: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let rest = if rest.is_empty() { "\r\n" } else { rest };
+    write!(stream, "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{rest}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Service {

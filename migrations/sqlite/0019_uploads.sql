@@ -1,0 +1,12 @@
+-- What was uploaded to which bucket. The hash is that of the bytes that the object has; it is empty from before an upload until it
+-- succeeded, when nobody knows. A file that is gone is still to be deleted there.
+CREATE TABLE uploaded_file (
+    destination TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    hash        TEXT NOT NULL,
+    etag        TEXT NOT NULL, -- as the store answered the upload
+    is_gone     INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (destination, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX uploaded_file_gone ON uploaded_file (destination) WHERE is_gone = 1;
