@@ -378,9 +378,16 @@ mod tests {
         };
         for (list, fragment) in [
             (table("<tr><td>DAY/10/2022</td><td>The NAME opens again</td></tr>"), ""),
+            (table("<tr><td>DAY/10/2022</td><td>Town</td><td>The NAME opens again</td></tr>"), ""),
             (
                 table("<tr id=the-NAME><td>The NAME opens again</td><td>DAY October 2022</td></tr>"),
                 "#the-ferry",
+            ),
+            (
+                table("<tr><td>DAY/10/2022</td><td>The NAME opens again</td></tr>")
+                    .replace("The mill opens again", "Mill opened")
+                    .replace("<tr><td>14", "<tr><td colspan=2>2022</td></tr><tr><td>14"),
+                "",
             ),
             (format!("<dl>{}</dl>", rows("<dt>DAY October 2022</dt><dd>The NAME opens again</dd>")), ""),
             (

@@ -16,8 +16,11 @@ const ROWS_MIN: usize = 3;
 /// So many rows of a table, and terms of a list, are looked at.
 const ROWS_MAX: usize = 500;
 const CELLS_MAX: usize = 6;
-/// What is told has so many words.
+/// What is told has so many words on average.
 const TOLD_WORDS_MIN: usize = 3;
+/// A text with figures and fewer words, of so many letters, is a measure.
+const MEASURE_WORDS_MAX: usize = 1;
+const WORD_CHARS_MIN: usize = 3;
 
 /// The cells and terms that are the titles of such rows.
 pub(super) fn titles(page: &Page) -> Vec<ElementRef<'_>> {
@@ -31,7 +34,11 @@ pub(super) fn titles(page: &Page) -> Vec<ElementRef<'_>> {
 /// The titles of the rows of a table, if each has a day and a title.
 fn titles_of_table(table: ElementRef<'_>) -> Option<Vec<ElementRef<'_>>> {
     let (rows, cells) = (selector("tr"), selector("td"));
-    let rows = table.select(&rows).filter(|row| row.select(&cells).next().is_some()).take(ROWS_MAX);
+    // A cell alone is a heading among the rows.
+    let is_row = |row: &ElementRef| {
+        row.select(&cells).next().is_some() && row.children().filter_map(ElementRef::wrap).nth(1).is_some()
+    };
+    let rows = table.select(&rows).filter(is_row).take(ROWS_MAX);
     let titles: Option<Vec<ElementRef>> = rows.map(title_of_row).collect();
     titles.filter(|titles| are_told(titles))
 }
@@ -40,10 +47,12 @@ fn title_of_row(row: ElementRef<'_>) -> Option<ElementRef<'_>> {
     let cells: Vec<ElementRef> = row.children().filter_map(ElementRef::wrap).take(CELLS_MAX + 1).collect();
     let (days, others): (Vec<ElementRef>, Vec<ElementRef>) = cells.iter().partition(|cell| is_day(**cell));
     let is_single = days.len() == 1 && cells.len() <= CELLS_MAX;
-    let mut told = others.iter().filter(|cell| is_told(**cell));
+    let told = || others.iter().filter(|cell| is_told(**cell));
+    // A label of a word may stand before it.
+    let is_long = |cell: &&ElementRef| words::count(&text_of(**cell)) >= TOLD_WORDS_MIN;
     let is_other = |cell: &ElementRef| is_measure(&text_of(*cell));
-    let title = told.next().filter(|_| is_single && !leads_on(row) && !others.iter().any(is_other))?;
-    Some(*title)
+    let title = told().find(is_long).or_else(|| told().next()).copied();
+    title.filter(|_| is_single && !leads_on(row) && !others.iter().any(is_other))
 }
 
 /// The titles of a list of descriptions, in which each term is a day, or begins or ends with one.
@@ -67,9 +76,10 @@ fn title_of_pair<'a>([term, told]: &[ElementRef<'a>; 2]) -> Option<ElementRef<'a
 
 fn are_told(titles: &[ElementRef]) -> bool {
     let mut texts: Vec<String> = titles.iter().map(|title| words::plain(&text_of(*title))).collect();
+    let words: usize = texts.iter().map(|text| words::count(text)).sum();
     texts.sort();
     texts.dedup();
-    texts.len() >= ROWS_MIN && texts.len() == titles.len()
+    texts.len() >= ROWS_MIN && texts.len() == titles.len() && words >= titles.len() * TOLD_WORDS_MIN
 }
 
 /// Whether a cell is a complete day, and nothing else.
@@ -90,8 +100,7 @@ fn is_dated_title(term: ElementRef) -> bool {
 /// Whether a cell tells something in words.
 fn is_told(cell: ElementRef) -> bool {
     let text = text_of(cell);
-    let is_title = is_short_title(&text) && words::count(&text) >= TOLD_WORDS_MIN;
-    is_title && !is_measure(&text) && !names_a_span(&text)
+    is_short_title(&text) && !is_measure(&text) && !names_a_span(&text)
 }
 
 /// Whether a text names two times of day, as opening hours do.
@@ -113,8 +122,11 @@ fn names_a_span(text: &str) -> bool {
 
 /// Whether a text is a price, a time, a number or a further day: figures with hardly a word.
 fn is_measure(text: &str) -> bool {
+    let is_word = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() >= WORD_CHARS_MIN;
     let has_figure = text.contains(|c: char| c.is_ascii_digit());
-    has_figure && (words::count(text) <= TOLD_WORDS_MIN || names_a_day(text) && is_date_only(text))
+    has_figure
+        && (text.split_whitespace().filter(is_word).count() <= MEASURE_WORDS_MAX
+            || names_a_day(text) && is_date_only(text))
 }
 
 /// Whether anything in an element leads to another page.
