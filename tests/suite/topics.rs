@@ -63,7 +63,8 @@ fn a_model_is_trained_asked_and_judged() {
     assert!(first.len() == 3 && first[2].contains("(0."), "{first:?}");
     let judged = app.ok(&["classify", "eval", "asked.tsv", "--model", "topics.model"]);
     assert!(judged.contains("open-justice") && judged.contains("lead of 0.3"), "{judged}");
-    assert!(app.ok(&["classify", "eval", "told.tsv"]).contains("all (F1: mean of topics)"));
+    // With all of them, a debug build takes half a minute.
+    assert!(app.ok(&["classify", "eval", "asked.tsv"]).contains("all (F1: mean of topics)"));
 }
 
 #[test]

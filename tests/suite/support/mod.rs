@@ -96,7 +96,7 @@ impl App {
 
     /// The binary with the configuration and the clock, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.command_within("60", arguments)
+        self.command_within("180", arguments)
     }
 
     /// The same, ended after so many seconds.
