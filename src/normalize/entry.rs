@@ -121,7 +121,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         identity,
         url: raw.url().map(public_address),
         same_as: same_as(raw),
-        title: printable(title),
+        title,
         summary: printable(summary),
         image: picture(raw, [&content_html, &summary_html]),
         summary_html: summary_html
@@ -133,7 +133,7 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
         published: raw.published,
         updated: raw.updated,
         authors: raw.authors.iter().map(person).collect(),
-        tags: raw.tags.iter().cloned().map(printable).collect(),
+        tags: raw.tags.iter().map(|tag| in_line(tag)).collect(),
         enclosures: raw.enclosures.iter().map(enclosure).collect(),
         alternates: alternates(raw),
         provenance: raw.origin.as_ref().map(provenance),
@@ -148,8 +148,12 @@ const TITLE_CHARS_MAX: usize = 1_000;
 
 fn title_of(raw: &RawEntry) -> String {
     let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
-    let title: String = title.chars().filter(|c| !turns_direction(*c)).collect();
-    shorten(&title, TITLE_CHARS_MAX)
+    shorten(&in_line(&title), TITLE_CHARS_MAX)
+}
+
+/// A text that stands in one line with words of others, which it must not turn round.
+fn in_line(text: &str) -> String {
+    printable(text.chars().filter(|c| !turns_direction(*c)).collect())
 }
 
 /// A text as safe HTML; `None` if nothing is left of it.
@@ -169,7 +173,7 @@ fn same_as(raw: &RawEntry) -> Vec<String> {
 
 fn person(author: &Person) -> Person {
     Person {
-        name: author.name.clone().map(printable),
+        name: author.name.as_deref().map(in_line),
         email: author.email.clone().map(printable),
         url: author.url.as_deref().map(public_address),
     }
@@ -181,7 +185,7 @@ fn enclosure(enclosure: &Enclosure) -> Enclosure {
 }
 
 fn event(event: Event) -> Event {
-    let place = event.place.map(|place| printable(one_line(&place))).filter(|place| !place.is_empty());
+    let place = event.place.map(|place| in_line(&one_line(&place))).filter(|place| !place.is_empty());
     Event { place, ..event }
 }
 
@@ -198,7 +202,7 @@ fn picture(raw: &RawEntry, texts: [&Option<String>; 2]) -> Option<Image> {
 /// The origin of an entry that its source republished.
 fn provenance(origin: &Origin) -> Provenance {
     Provenance {
-        title: origin.title.as_ref().map(|title| printable(plain(title))),
+        title: origin.title.as_ref().map(|title| in_line(&plain(title))),
         url: origin.url.as_deref().map(public_address),
         feed_url: origin.feed_url.as_deref().map(public_address),
         id: origin.id.clone().map(printable),
@@ -349,6 +353,20 @@ mod tests {
             let found = normalize(&raw, context()).image.map(|image| image.url);
             assert_eq!(found.as_deref(), Some("https://x.org/i.png"), "{named}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_a_line_does_not_turn_it_round() {
+        let author = Person { name: Some("Ann\u{202e}a".into()), ..Person::default() };
+        let raw = RawEntry {
+            title: text("On\u{2066}e", false),
+            tags: vec!["op\u{202d}en".into()],
+            authors: vec![author],
+            ..RawEntry::default()
+        };
+        let entry = normalize(&raw, context());
+        assert_eq!((entry.title.as_str(), &*entry.tags), ("One", &["open".to_owned()][..]));
+        assert_eq!(entry.authors[0].name.as_deref(), Some("Anna"));
     }
 
     #[test]
