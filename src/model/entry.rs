@@ -136,6 +136,37 @@ pub struct Entry {
     pub fingerprint: String,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// An entry of a source that has nothing but a guid.
+    pub fn bare(source: &str, guid: &str) -> Entry {
+        Entry {
+            id: format!("{source}-{guid}"),
+            source: source.into(),
+            guid: Some(guid.into()),
+            identity: Identity::Guid(guid.into()),
+            url: None,
+            same_as: Vec::new(),
+            title: String::new(),
+            summary: String::new(),
+            summary_html: None,
+            content_html: None,
+            language: None,
+            language_confidence: None,
+            published: None,
+            updated: None,
+            authors: Vec::new(),
+            tags: Vec::new(),
+            image: None,
+            enclosures: Vec::new(),
+            alternates: Vec::new(),
+            provenance: None,
+            event: None,
+            fingerprint: "f".into(),
+        }
+    }
+}
+
 /// A text up to the end of its first sentence; a full stop after a short word does not end it ("Mr. X", "n. 5").
 fn first_sentence(text: &str) -> &str {
     let ends = |(at, c): &(usize, char)| match c {

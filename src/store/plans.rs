@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::driver::plans;
 use super::*;
 use crate::model::digest::{DeliveryState, DigestId, Issue, LinkPlaces, Scope};
-use crate::model::entry::{Entry, Identity};
+use crate::model::entry::Entry;
 use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
@@ -63,27 +63,12 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 pub(super) fn entry(number: i64) -> Entry {
     Entry {
         id: format!("{number:08x}-entry"),
-        source: "s".into(),
-        guid: Some(format!("guid-{number}")),
-        identity: Identity::Guid(format!("guid-{number}")),
         url: Some(format!("https://x.example/{number}")),
-        same_as: Vec::new(),
         title: format!("Title {number}"),
         summary: "Words".into(),
-        summary_html: None,
-        content_html: None,
         language: Some("en".into()),
-        language_confidence: None,
         published: Some(at(number)),
-        updated: None,
-        authors: Vec::new(),
-        tags: Vec::new(),
-        image: None,
-        enclosures: Vec::new(),
-        alternates: Vec::new(),
-        provenance: None,
-        event: None,
-        fingerprint: "f".into(),
+        ..Entry::bare("s", &format!("guid-{number}"))
     }
 }
 

@@ -280,7 +280,6 @@ fn seen_moved(old: Option<PendingMove>, to: Option<&Url>, is_elsewhere: bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::Identity;
     use crate::model::sketch::Sketch;
 
     fn at(text: &str) -> Timestamp {
@@ -290,27 +289,10 @@ mod tests {
     fn candidate(key: &str, fingerprint: &str, published: Option<&str>) -> Candidate {
         let entry = Entry {
             id: key.into(),
-            source: "s".into(),
-            guid: None,
-            identity: Identity::Guid(key.into()),
-            url: None,
-            same_as: Vec::new(),
             title: format!("Title of {key}"),
-            summary: String::new(),
-            summary_html: None,
-            content_html: None,
-            language: None,
-            language_confidence: None,
             published: published.map(at),
-            updated: None,
-            authors: Vec::new(),
-            tags: Vec::new(),
-            image: None,
-            enclosures: Vec::new(),
-            alternates: Vec::new(),
-            provenance: None,
-            event: None,
             fingerprint: fingerprint.into(),
+            ..Entry::bare("s", key)
         };
         let cleaned = CleanedEntry {
             entry,
