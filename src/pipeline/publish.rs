@@ -28,7 +28,7 @@ use crate::publish::formats::{self, FORMATS};
 use crate::publish::lists::SITEMAP;
 use crate::publish::planet::SiteContext;
 use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
-use crate::store::{DirtyStory, PlacedStory, Store, StoreError};
+use crate::store::{DirtyStory, PlacedStory, Store, StoreError, Unit, Write};
 use crate::support::clock::Interrupted;
 use crate::support::i18n::{self, long_date, phrases, said};
 use crate::support::templates::Templates;
@@ -286,20 +286,7 @@ impl Publisher<'_> {
             let (mut placed, mut places) = (Vec::new(), Vec::new());
             for DirtyStory { key, story } in dirty {
                 let Some(story) = story else {
-                    let (publications, date) = w.publishing().withdraw_story(key)?;
-                    behind.extend(
-                        self.publications
-                            .iter()
-                            .filter(|known| publications.contains(&known.path))
-                            .flat_map(publication_files),
-                    );
-                    if let Some(date) = date {
-                        behind.extend([
-                            planet::day_path(&day_of(date)),
-                            planet::DAYS.to_owned(),
-                            SITEMAP.to_owned(),
-                        ]);
-                    }
+                    self.withdraw(w, key, &mut behind)?;
                     continue;
                 };
                 let sort_date = story_date(&story);
@@ -330,6 +317,22 @@ impl Publisher<'_> {
             w.publishing().set_clean(&clean)?;
             behind.iter().try_for_each(|path| w.publishing().put_behind(path))
         })?;
+        Ok(())
+    }
+
+    /// Takes a story that no longer exists out of all publications.
+    fn withdraw(
+        &self,
+        unit: &Unit<Write>,
+        key: StoryKey,
+        behind: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let (publications, date) = unit.publishing().withdraw_story(key)?;
+        let were_in = self.publications.iter().filter(|known| publications.contains(&known.path));
+        behind.extend(were_in.flat_map(publication_files));
+        if let Some(date) = date {
+            behind.extend([planet::day_path(&day_of(date)), planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::plans::{at, digest, entry, insert, issue};
+use super::samples::{at, digest, entry, insert, issue, on_each_database};
 use super::*;
 use crate::model::keys::{EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::publication::PublicationKey;
@@ -12,27 +12,6 @@ use crate::model::sketch::Sketch;
 
 /// How long the first unit stays open once the second has begun: without a lock, that one would be done by then.
 const HELD: Duration = Duration::from_millis(300);
-
-/// Runs a check on a file, and on a database of the server if there is one.
-pub(crate) fn on_each_database(name: &str, check: impl Fn(&StoreUrl)) {
-    let folder = tempfile::tempdir().unwrap();
-    check(&StoreUrl::Sqlite(folder.path().join("courant.db")));
-    if let Ok(server) = std::env::var("COURANT_TEST_POSTGRES") {
-        on_a_server(&server, name, check);
-    }
-}
-
-/// Runs a check on a new database of a server.
-pub(crate) fn on_a_server<T>(server: &str, name: &str, check: impl FnOnce(&StoreUrl) -> T) -> T {
-    let name = format!("{name}_{}", std::process::id());
-    let mut admin = server.parse::<postgres::Config>().unwrap().connect(postgres::NoTls).unwrap();
-    admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
-    let cache = tempfile::tempdir().unwrap();
-    let url = server.replacen("/postgres", &format!("/{name}"), 1);
-    let checked = check(&StoreUrl::Postgres { url, cache: cache.path().into() });
-    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
-    checked
-}
 
 /// Runs `first` in a unit that stays open while another worker begins one with `second`; returns what both gave.
 pub(crate) fn interleave<T: Send>(

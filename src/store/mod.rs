@@ -20,6 +20,8 @@ mod pool;
 mod publishing;
 mod refusals;
 mod revisions;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 mod sources;
 mod sqlite_file;

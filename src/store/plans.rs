@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::driver::plans;
+use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
-use crate::model::digest::{DeliveryState, DigestId, Issue, LinkPlaces, Scope};
+use crate::model::digest::{DeliveryState, DigestId, Scope};
 use crate::model::entry::Entry;
 use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
@@ -56,22 +57,6 @@ const WHOLE: [(&str, &str); 9] = [
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
 ];
 
-pub(super) fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap()
-}
-
-pub(super) fn entry(number: i64) -> Entry {
-    Entry {
-        id: format!("{number:08x}-entry"),
-        url: Some(format!("https://x.example/{number}")),
-        title: format!("Title {number}"),
-        summary: "Words".into(),
-        language: Some("en".into()),
-        published: Some(at(number)),
-        ..Entry::bare("s", &format!("guid-{number}"))
-    }
-}
-
 fn subscriber() -> Subscriber {
     let preferences = Preferences {
         language: "en".into(),
@@ -89,37 +74,8 @@ fn subscriber() -> Subscriber {
     }
 }
 
-pub(super) fn insert(unit: &Unit<Write>, number: i64, features: &Features) -> Result<()> {
-    let placement = EntryPlacement {
-        story: unit.intake().create_story(&format!("story-{number}"))?,
-        relation: Relation::First,
-        reason: None,
-        is_announced: true,
-        topics: &[],
-        first_seen: at(number),
-    };
-    unit.intake().insert(&entry(number), &placement, features).map(drop)
-}
-
 const NOW: i64 = 1_000;
 
-pub(super) fn digest() -> DigestId {
-    DigestId::from("d")
-}
-
-pub(super) fn issue() -> Issue {
-    Issue {
-        subject: "S".into(),
-        text: "T".into(),
-        html: "H".into(),
-        language: "en".into(),
-        name: Some("n".into()),
-        places: LinkPlaces::with_mark("m".into()),
-        forwarded: None,
-    }
-}
-
-/// The features of an entry with one key and an empty sketch.
 fn with_features<T>(body: impl FnOnce(&Features) -> Result<T>) -> Result<T> {
     let key = Key { value: "x.example/1".into(), kind: KeyKind::Own };
     body(&Features { keys: &[key], sketch: &Sketch::default() })
@@ -608,7 +564,7 @@ fn no_statement_scans_a_table_that_grows_or_reads_a_list_again_for_each_row() {
 #[ignore = "needs a PostgreSQL server: COURANT_TEST_POSTGRES"]
 fn every_statement_runs_on_a_server() {
     let server = std::env::var("COURANT_TEST_POSTGRES").expect("the address of a server's database");
-    super::interleavings::on_a_server(&server, "plans", |url| {
+    on_a_server(&server, "plans", |url| {
         Store::open(url, "w").and_then(|store| use_all(&store)).unwrap();
     });
 }

@@ -320,7 +320,8 @@ mod tests {
     use crate::model::key::{Key, KeyKind};
     use crate::model::sketch::Sketch;
     use crate::store::Store;
-    use crate::store::interleavings::{interleave, on_each_database};
+    use crate::store::interleavings::interleave;
+    use crate::store::samples::on_each_database;
 
     /// An entry of a source; all have one address.
     fn cleaned(source: &str) -> CleanedEntry {
