@@ -5,10 +5,13 @@
 
 #![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
 
+#[path = "support/sink.rs"]
+mod sink;
+
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use lettre::message::{MultiPart, SinglePart};
@@ -18,63 +21,6 @@ use lettre::transport::smtp::extension::ClientId;
 const MESSAGES: usize = 10_000;
 const STORIES: usize = 36;
 const CONNECTIONS: [usize; 3] = [1, 4, 16];
-
-/// Takes everything, fast.
-fn sink(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut out = stream;
-    let mut reader = BufReader::with_capacity(64 * 1024, stream);
-    out.write_all(b"220 sink\r\n")?;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if reader.read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
-            b"EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
-            b"DATA" => {
-                out.write_all(b"354 go on\r\n")?;
-                loop {
-                    line.clear();
-                    if reader.read_until(b'\n', &mut line)? == 0 {
-                        return Ok(());
-                    }
-                    if line == b".\r\n" {
-                        break;
-                    }
-                }
-                b"250 taken\r\n"
-            }
-            b"QUIT" => {
-                out.write_all(b"221 bye\r\n")?;
-                return Ok(());
-            }
-            _ => b"250 ok\r\n",
-        };
-        out.write_all(answer)?;
-    }
-}
-
-fn serve() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    println!("{}", listener.local_addr().expect("an address").port());
-    for stream in listener.incoming() {
-        let stream = stream.expect("a connection");
-        std::thread::spawn(move || drop(sink(&stream)));
-    }
-}
-
-fn start_sink() -> (Child, u16) {
-    let mut child = Command::new(std::env::current_exe().expect("ourselves"))
-        .arg("sink")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    (child, line.trim().parse().expect("a port"))
-}
 
 /// The yardstick, in messages a second.
 fn plain(port: u16, connections: usize, html: &str) -> f64 {
@@ -172,9 +118,9 @@ fn start_feed() -> u16 {
 
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("sink") {
-        return serve();
+        return sink::serve();
     }
-    let (mut server, port) = start_sink();
+    let (mut server, port) = sink::start();
     let feed = start_feed();
     let html = "<p>Local governments adopted a political declaration at the end of the congress, after five days of debate.</p>\n".repeat(180);
     for connections in CONNECTIONS {

@@ -38,7 +38,8 @@ pub(crate) fn ourselves(part: &str) -> Command {
 
 /// The address of a source: each is a host of its own.
 pub(crate) fn url(number: usize, port: u16) -> String {
-    format!("http://127.1.{}.{}:{port}/feed/{number}", number / 250, number % 250 + 1)
+    let (high, middle, low) = (1 + number / 62_500, number / 250 % 250, number % 250 + 1);
+    format!("http://127.{high}.{middle}.{low}:{port}/feed/{number}")
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
