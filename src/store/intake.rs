@@ -189,7 +189,14 @@ impl<A> Intake<'_, A> {
     /// The stories of entries; entries that no longer exist are left out.
     pub fn stories_of(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey)>> {
         let sql = "SELECT pk, story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = CAST(asked.value AS BIGINT)";
-        self.db.rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.settle(entries)?;
+        self.db.settled_rows(sql, [keys_text(entries)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Adds what waits if one of these entries may be among it: what was stored before this unit is read as it is.
+    fn settle(&self, entries: &[EntryKey]) -> Result<()> {
+        let is_waiting = entries.iter().any(|entry| self.db.is_added(LAST_ENTRY, entry.0));
+        if is_waiting { self.db.add_waiting() } else { Ok(()) }
     }
 
     /// The story of an entry.
@@ -201,10 +208,7 @@ impl<A> Intake<'_, A> {
     pub fn sketched(&self, entries: &[EntryKey]) -> Result<Vec<(EntryKey, StoryKey, Option<Sketch>)>> {
         let sql = "SELECT entry.pk, entry.story, sketch.sketch FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = CAST(asked.value AS BIGINT)
                    LEFT JOIN sketch ON sketch.entry = entry.pk";
-        // What this unit has added waits until somebody asks for it.
-        if entries.iter().any(|entry| self.db.is_added(LAST_ENTRY, entry.0)) {
-            self.db.add_waiting()?;
-        }
+        self.settle(entries)?;
         self.db.settled_rows(sql, [keys_text(entries)], |row| {
             let bytes: Option<Vec<u8>> = row.get(2)?;
             Ok((row.get(0)?, row.get(1)?, bytes.and_then(|bytes| Sketch::from_bytes(&bytes))))

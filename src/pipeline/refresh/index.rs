@@ -200,14 +200,10 @@ impl<'u, 'w> StoreIndex<'u, 'w> {
             entries.filter(|entry| !self.memory.stories.contains_key(entry)).collect();
         unknown.sort_unstable();
         unknown.dedup();
-        match unknown[..] {
-            [] => {}
-            [entry] => drop(self.memory.stories.insert(entry, self.unit.intake().story_key_of(entry)?)),
-            _ => {
-                self.memory.stories.extend(unknown.iter().map(|entry| (*entry, None)));
-                let found = self.unit.intake().stories_of(&unknown)?;
-                self.memory.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
-            }
+        if !unknown.is_empty() {
+            self.memory.stories.extend(unknown.iter().map(|entry| (*entry, None)));
+            let found = self.unit.intake().stories_of(&unknown)?;
+            self.memory.stories.extend(found.into_iter().map(|(entry, story)| (entry, Some(story))));
         }
         Ok(())
     }
