@@ -19,8 +19,9 @@ pub enum Special {
     Little(u8),
 }
 
-/// January is the first line, Monday the thirteenth. Folded; a word found in two languages means the same in both.
-const CALENDAR: [&str; 19] = [
+/// January is the first line, Monday the thirteenth, spring the twentieth. Folded; a word found in two languages means the same in
+/// both: "été" and "fall" are mostly something else.
+const CALENDAR: [&str; 23] = [
     "january janvier enero janeiro januar gennaio gener",
     "february fevrier febrero fevereiro februar febbraio febrer",
     "march mars marzo marco marz",
@@ -40,6 +41,10 @@ const CALENDAR: [&str; 19] = [
     "friday vendredi viernes freitag venerdi divendres",
     "saturday samedi sabado samstag sabato dissabte",
     "sunday dimanche domingo sonntag domenica diumenge",
+    "spring printemps primavera fruhling fruhjahr",
+    "summer verano verao sommer estiu",
+    "autumn automne otono outono autunno herbst tardor",
+    "winter hiver invierno inverno hivern",
 ];
 
 /// The first line is two: "one" is an article in too many languages.
