@@ -1,13 +1,13 @@
 //! Compares two sketches: is one entry a copy or a translation of the other? Every result states why.
 
 use std::fmt;
-use std::sync::LazyLock;
 
-use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind, hash};
+use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind};
 use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
 use super::sketch::is_in_lead;
+use super::update;
 
 /// Why two entries are or are not one story. Shares range from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,50 +137,17 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     }
 }
 
-/// What the title of an updated version has more than that of the first, folded.
-const UPDATE_WORDS: [&str; 25] = [
-    "updated",
-    "update",
-    "corrected",
-    "correction",
-    "revised",
-    "maj",
-    "mise",
-    "a",
-    "jour",
-    "actualise",
-    "rectificatif",
-    "corrige",
-    "actualizado",
-    "actualizada",
-    "actualizacion",
-    "corregido",
-    "atualizado",
-    "atualizada",
-    "atualizacao",
-    "aktualisiert",
-    "aktualisierung",
-    "korrigiert",
-    "aggiornato",
-    "aggiornamento",
-    "actualitzat",
-];
-static UPDATE_HASHES: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    UPDATE_WORDS.iter().map(|word| MarkedHash::new(hash(word.as_bytes()), WordKind::Word).word()).collect()
-});
 /// An update comes within this many days.
 const UPDATE_DAYS_MAX: i32 = 30;
 
-/// Whether one entry is by its title an update of the other: "[Updated] X" of "X".
+/// Whether one entry is by its title an update of the other: "[Updated] X" of "X", or of "Correction: X".
 pub fn is_update(a: &Sketch, b: &Sketch) -> bool {
     let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
     let common = common_words(&ours, &theirs);
     let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
-    let (more, less) = if rest_a.is_empty() { (rest_b, rest_a) } else { (rest_a, rest_b) };
+    let more: Vec<u32> = rest_a.iter().chain(&rest_b).map(|word| word.word()).collect();
     common.len() >= 2
-        && less.is_empty()
-        && !more.is_empty()
-        && more.iter().all(|word| UPDATE_HASHES.contains(&word.word()))
+        && update::is_mark(&more)
         && days_between(a, b).is_none_or(|days| days <= UPDATE_DAYS_MAX)
 }
 
@@ -356,6 +323,14 @@ pub fn titles_part(a: &Sketch, b: &Sketch) -> bool {
     }
 }
 
+/// Whether one source gave two texts in one language different titles, neither being an update of the other.
+pub fn are_told_apart(a: &Sketch, b: &Sketch) -> bool {
+    a.source == b.source
+        && a.language == b.language
+        && matches!(titles(a, b), Titles::NumbersDiffer | Titles::Frame | Titles::Apart)
+        && !is_update(a, b)
+}
+
 /// Whether two texts are different, whatever identifiers and titles say.
 pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
     are_far_apart(a, b) || (have_texts(a, b) && figures(a, b, Titles::Equal) < FIGURES_SHARE)
@@ -462,7 +437,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
-    if is_same_source && matches!(titles, Titles::Within | Titles::Apart) && is_update(a, b) {
+    if is_same_source && !matches!(titles, Titles::Missing | Titles::NumbersDiffer) && is_update(a, b) {
         return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
     }
     if titles == Titles::NumbersDiffer {

@@ -333,6 +333,7 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         is_same_source && matches!(titles, Titles::NumbersDiffer | Titles::Frame | Titles::Apart);
     let is_address = !key.starts_with("title:") && !key.starts_with("guid:");
     let is_contradicted = match titles {
+        _ if is_same_source && compare::is_update(new, known) => false,
         _ if is_told_apart && is_address => true,
         // One title recurs at one address: "Council meeting".
         Titles::Equal if is_same_source && compare::days_between(new, known).is_some_and(|days| days > 0) => {
@@ -530,6 +531,79 @@ mod tests {
         ] {
             let update = Item { url: "https://x.org/2", title, text: &changed, day, ..first };
             assert_eq!(placed(&[first, update])[1].0, story, "{title} after {day} days");
+        }
+    }
+
+    #[test]
+    fn two_texts_of_one_source_and_language_are_no_story_through_a_third() {
+        let fr = |url, title| Item { url, title, language: "fr", ..A };
+        let school = fr("https://x.org/fr/1", "Rome consulte ses écoles");
+        let lake = fr("https://x.org/fr/2", "Un lac retrouve son eau");
+        let report = Item {
+            source: "b",
+            url: "https://y.org/1",
+            title: "Rome asks its schools",
+            text: TEXT,
+            french: Some(school.url),
+            ..A
+        };
+        // The same text again, with the address of the other one: the two French ones are told apart by their titles.
+        let copy = Item { source: "c", url: "https://z.org/1", french: Some(lake.url), ..report };
+        let stories: Vec<usize> =
+            placed(&[school, report, lake, copy]).iter().map(|(story, _)| *story).collect();
+        assert_eq!(stories, [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn an_update_needs_no_text_that_it_shares() {
+        let first = Item { title: "Flood in Valencia closes the ring road", ..A };
+        let told = Item { text: TEXT, ..first };
+        let other = "Wholly other words: engineers found that a dam upstream had opened its gates at night without a warning.";
+        for title in [
+            "[Updated] Flood in Valencia closes the ring road",
+            "MISES À JOUR: Flood in Valencia closes the ring road",
+        ] {
+            let update = Item { url: "https://x.org/2", title, day: 5, ..first };
+            assert_eq!(placed(&[first, update])[1].0, 0, "{title}, titles alone");
+            let update = Item { text: other, ..update };
+            assert_eq!(placed(&[told, update])[1].0, 0, "{title}, another text");
+            let again = Item {
+                url: "https://x.org/3",
+                title: "Correction: Flood in Valencia closes the ring road",
+                text: TEXT,
+                day: 7,
+                ..first
+            };
+            assert_eq!(placed(&[told, update, again])[2].0, 0, "{title}, and once more");
+        }
+    }
+
+    #[test]
+    fn releases_that_differ_in_a_stage_or_a_season_are_no_story() {
+        let text = "The Tabula project is pleased to announce an update of its reader. It mainly adds corrections for Fedora and openSUSE, \
+                    along with a few adjustments of the index. Packages: poppler, harfbuzz, cairo.";
+        let french = "Le projet Tabula a le plaisir d’annoncer une mise à jour de son lecteur. Elle ajoute surtout des corrections pour \
+                      Fedora et openSUSE, avec quelques ajustements de l’index. Paquets : poppler, harfbuzz, cairo.";
+        for (one, other) in [
+            ("rc1", "rc2"),
+            ("r6", "r7"),
+            ("v6", "v7"),
+            ("SP1", "SP2"),
+            ("alpha3", "alpha4"),
+            ("Part I", "Part II"),
+            ("spring", "autumn"),
+        ] {
+            let title = |number: &str| format!("Tabula reader update {number}");
+            let (first, second) = (title(one), title(other));
+            let item = |source, url, title, text, language| Item { source, url, title, text, language, ..A };
+            let a = item("a", "https://x.org/1", &first, text, "en");
+            let b = item("b", "https://y.org/1", &second, text, "en");
+            assert_eq!(placed(&[a, b])[1].0, 1, "{first}, {second}");
+            let [same, next] = [one, other]
+                .map(|number| format!("Mise à jour du lecteur Tabula {}", number.replace("Part", "partie")));
+            let fr = |title| item("c", "https://z.org/fr", title, french, "fr");
+            assert_eq!(placed(&[a, fr(&next)])[1].0, 1, "{first}, {next}");
+            assert_eq!(placed(&[a, fr(&same)])[1].0, 0, "{first}, {same}");
         }
     }
 
