@@ -6,6 +6,7 @@ use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind};
 use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
+use super::lexicon::is_common_word;
 use super::sketch::is_in_lead;
 use super::update;
 
@@ -19,6 +20,7 @@ pub enum Evidence {
     TitleNumbers,
     OtherTitle,
     TitleFrame,
+    TitleNames,
     Figures { share: f32 },
     OtherText,
     ShortTitle,
@@ -56,6 +58,7 @@ impl fmt::Display for Evidence {
             Evidence::TitleNumbers => f.write_str("the titles differ in a number or a date, as in a series"),
             Evidence::OtherTitle => f.write_str("one source gave them different titles"),
             Evidence::TitleFrame => f.write_str("the titles are of one pattern with other words in it"),
+            Evidence::TitleNames => f.write_str("the titles are of one pattern with other names in it"),
             Evidence::Figures { share } => write!(
                 f,
                 "only {} % of the figures and names of the shorter text stand in the other",
@@ -74,7 +77,7 @@ impl fmt::Display for Evidence {
                 write!(f, "another story is as near ({} %, letters {} %)", percent(share), percent(letters))
             }
             Evidence::Issues => {
-                f.write_str("one source gave each a figure or a month that the other has not, as in a series")
+                f.write_str("each has a figure or a month that the other has not, as in a series")
             }
             Evidence::Updated => f.write_str("the title says that it is an update of the other"),
         }
@@ -170,6 +173,42 @@ pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
         || [WordKind::Number, WordKind::Calendar]
             .into_iter()
             .any(|kind| each_has_more(&of_kind(a, kind), &of_kind(b, kind)))
+}
+
+/// Whether each of two titles of one pattern has a name in its place that stands in its own text and not in the other entry: one event in
+/// two towns.
+fn names_part(a: &Sketch, b: &Sketch) -> bool {
+    let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
+    let common = common_words(&ours, &theirs);
+    let has = |sketch: &Sketch, word: u32| {
+        sketch.part(Part::Names).iter().any(|name| MarkedHash::new(*name, WordKind::Word).word() == word)
+    };
+    let is_cut = |sketch: &Sketch| sketch.part(Part::Names).len() >= super::sketch::NAMES_MAX;
+    let has_own = |rest: &[MarkedHash], own: &Sketch, other: &Sketch, title: &[MarkedHash]| {
+        !is_cut(other)
+            && rest.iter().any(|word| {
+                has(own, word.word())
+                    && !has(other, word.word())
+                    && title.iter().all(|other| other.word() != word.word())
+            })
+    };
+    has_own(&rest(&ours, &common, |&(at, _)| at), a, b, &theirs)
+        && has_own(&rest(&theirs, &common, |&(_, at)| at), b, a, &ours)
+}
+
+/// Whether so many days lie between two entries that a copy is not to be expected.
+fn is_later(a: &Sketch, b: &Sketch) -> bool {
+    days_between(a, b).is_some_and(|days| days > COPY_DAYS_MAX)
+}
+
+/// Whether the titles and openings differ in a figure or a month.
+fn have_other_figures(a: &Sketch, b: &Sketch) -> bool {
+    let figures = |sketch: &Sketch| -> Vec<u32> {
+        let is_figure =
+            |concept: &MarkedHash| matches!(concept.kind(), WordKind::Number | WordKind::Calendar);
+        sketch.concepts().filter(is_figure).map(MarkedHash::word).collect()
+    };
+    have_texts(a, b) && figures(a) != figures(b)
 }
 
 /// The longest common subsequence of words, as positions in both titles.
@@ -449,6 +488,12 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
     }
+    if titles == Titles::Frame && !is_same_source && names_part(a, b) {
+        return no(overlap.share, Evidence::TitleNames);
+    }
+    if titles == Titles::Equal && is_later(a, b) && have_other_figures(a, b) {
+        return no(overlap.share, Evidence::Issues);
+    }
     if let Some(days) = days_between(a, b).filter(|days| *days > 0)
         && is_same_source
         && titles == Titles::Equal
@@ -617,6 +662,12 @@ pub fn translation(
     if numbers_of_titles_differ(a, b) {
         return no(share, Evidence::TitleNumbers);
     }
+    if words < TEXT_WORDS_MIN
+        && a.title().count().min(b.title().count()) < TITLE_WORDS_MIN
+        && share_little(a, b)
+    {
+        return no(share, Evidence::ShortTitle);
+    }
     if have_nothing_in_common(a, b, Part::Numbers, 2) || have_nothing_in_common(a, b, Part::Names, 4) {
         return no(share, Evidence::Figures { share: 0.0 });
     }
@@ -631,6 +682,21 @@ pub fn translation(
         return no(share, Evidence::Rival { share, letters });
     }
     yes(share, Evidence::Translation { share, shared: count, letters })
+}
+
+/// Fewer words of a short title say nothing, unless one is a name.
+const SHORT_TITLE_WORDS_MIN: usize = 3;
+
+/// Whether two entries have nothing in common but a figure and a few words that any publisher uses: "Annual report 2025".
+fn share_little(a: &Sketch, b: &Sketch) -> bool {
+    let theirs: Vec<u32> = b.concepts().map(MarkedHash::word).collect();
+    let (figures, words): (Vec<MarkedHash>, Vec<MarkedHash>) = a
+        .concepts()
+        .filter(|concept| theirs.contains(&concept.word()))
+        .partition(|concept| matches!(concept.kind(), WordKind::Number | WordKind::Calendar));
+    !figures.is_empty()
+        && words.len() < SHORT_TITLE_WORDS_MIN
+        && words.iter().all(|word| is_common_word(word.word()))
 }
 
 /// Whether both texts have at least `count_min` items in this part, and none in common.

@@ -579,6 +579,68 @@ mod tests {
     }
 
     #[test]
+    fn a_generic_title_with_a_figure_is_no_translation() {
+        let item = |source, url, title, language| Item { source, url, title, language, ..A };
+        for (one, language, other, story) in [
+            ("Activity report 2024", "fr", "Rapport d’activité 2024", 1),
+            ("Session 4", "es", "Sesión 4", 1),
+            ("Bulletin 31", "it", "Bollettino 31", 1),
+            ("Activity report 2024 of Zalando", "fr", "Rapport d’activité 2024 de Zalando", 0),
+            ("Mayors elect a new president", "fr", "Les maires élisent un nouveau président", 0),
+        ] {
+            let items =
+                [item("a", "https://x.org/1", one, "en"), item("b", "https://y.org/1", other, language)];
+            assert_eq!(placed(&items)[1].0, story, "{one}, {other}");
+        }
+    }
+
+    #[test]
+    fn one_event_in_two_towns_is_two_stories() {
+        let text = |town: &str| {
+            format!(
+                "Meet the people behind the free map in {town} for a day of talks and workshops. Editors and developers will show \
+                 how public maps are drawn in the city and what is missing. Registration is free, and lunch is provided for all."
+            )
+        };
+        let (here, there) = (text("Turin"), text("Bergamo"));
+        let item = |source, url, title, text| Item { source, url, title, text, ..A };
+        let turin = item("a", "https://x.org/1", "Free Map Day in Turin", &here);
+        assert_eq!(placed(&[turin, item("b", "https://y.org/1", "Free Map Day in Bergamo", &there)])[1].0, 1);
+        assert_eq!(placed(&[turin, item("b", "https://y.org/1", "Free Map Day in Piedmont", &here)])[1].0, 0);
+    }
+
+    #[test]
+    fn one_title_weeks_later_with_another_figure_is_another_issue() {
+        let text = |number: &str| {
+            format!(
+                "The project is pleased to announce the {number} update of its stable distribution. It mainly adds corrections for \
+                 security problems, along with a few adjustments to serious problems. Those who install updates from the mirror \
+                 often will not have to update many packages, and most updates are included in this one."
+            )
+        };
+        let (first, third) = (text("first"), text("third"));
+        let item = |source, text, day| Item {
+            source,
+            url: source,
+            title: "Our stable distribution was updated",
+            text,
+            day,
+            ..A
+        };
+        let stories: Vec<usize> = placed(&[
+            item("a", &first, 0),
+            item("b", &first, 1),
+            item("a", &third, 90),
+            item("c", &third, 91),
+        ])
+        .iter()
+        .map(|(story, _)| *story)
+        .collect();
+        assert_eq!(stories, [0, 0, 2, 2]);
+        assert_eq!(placed(&[item("a", &first, 0), item("b", &first, 20)])[1].0, 0, "a late copy");
+    }
+
+    #[test]
     fn releases_that_differ_in_a_stage_or_a_season_are_no_story() {
         let text = "The Tabula project is pleased to announce an update of its reader. It mainly adds corrections for Fedora and openSUSE, \
                     along with a few adjustments of the index. Packages: poppler, harfbuzz, cairo.";
