@@ -7,11 +7,13 @@ use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
 use super::grams::{Grams, Opening};
+use super::original::quoted_titles;
 use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
+use super::sketch::title_hash;
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
-use crate::model::sketch::{MarkedHash, NO_DAY, Sketch};
+use crate::model::sketch::{MarkedHash, NO_DAY, Sketch, title_feature};
 use crate::model::story::Relation;
 
 /// The entry to be placed.
@@ -41,6 +43,9 @@ const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.3;
 const NEAR_SHORT_MIN: f32 = 0.2;
+/// A text of more words is a story of its own, whatever title it quotes; and one that quotes a title later than this.
+const QUOTING_WORDS_MAX: u32 = 80;
+const QUOTED_DAYS_MAX: i32 = 30;
 /// What is remembered of a feature that too many entries have.
 const TOO_COMMON: (usize, usize) = (usize::MAX, usize::MAX);
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
@@ -59,6 +64,7 @@ pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L
         grams: None,
     };
     placer.by_keys()?;
+    placer.by_quoted_title()?;
     placer.by_text()?;
     placer.by_language()?;
     let Placer { index, opinions, .. } = placer;
@@ -117,6 +123,35 @@ impl<L: EntryIndex> Placer<'_, L> {
                 {
                     self.say(&known, relation, (is_same, 1.0), reason);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares with what a short entry quotes by its title: "originally published as “…”".
+    fn by_quoted_title(&mut self) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
+        if sketch.words > QUOTING_WORDS_MAX {
+            return Ok(());
+        }
+        let Opening { title, text } = self.new.opening;
+        let hashes: Vec<u32> = quoted_titles(title, text)
+            .into_iter()
+            .map(title_hash)
+            .filter(|&hash| hash != 0 && hash != sketch.title_hash)
+            .collect();
+        let features: Vec<u32> = hashes.iter().map(|&hash| title_feature(hash)).collect();
+        if features.is_empty() {
+            return Ok(());
+        }
+        for posting in self.index.postings(&features, None)?.into_iter().flat_map(Postings::few) {
+            let Some(known) = self.index.known(posting.entry)? else { continue };
+            let days = compare::days_between(sketch, &known.sketch);
+            let is_quoted = hashes.contains(&known.sketch.title_hash)
+                && known.sketch.source != sketch.source
+                && days.is_none_or(|days| days <= QUOTED_DAYS_MAX);
+            if is_quoted {
+                self.say(&known, Relation::Copy, (true, 1.0), Reason::Quoted);
             }
         }
         Ok(())
@@ -638,6 +673,30 @@ mod tests {
         .collect();
         assert_eq!(stories, [0, 0, 2, 2]);
         assert_eq!(placed(&[item("a", &first, 0), item("b", &first, 20)])[1].0, 0, "a late copy");
+    }
+
+    #[test]
+    fn a_short_entry_that_quotes_a_title_is_of_that_story() {
+        let original = Item { title: "Beekeepers count 312 hives on the roofs of Graz", text: TEXT, ..A };
+        let item = |title, text| Item { source: "b", url: "https://y.org/1", title, text, day: 3, ..A };
+        let quoting = "Our neighbours looked up. Originally published as \"Beekeepers count 312 hives on the roofs of Graz\" by X.";
+        for other in [
+            item(
+                "Reading of the week: “Beekeepers count 312 hives on the roofs of Graz”",
+                "Our neighbours looked up.",
+            ),
+            item("X: Beekeepers count 312 hives on the roofs of Graz", ""),
+            item("A city that hums", quoting),
+        ] {
+            assert_eq!(placed(&[original, other])[1], (0, Relation::Copy), "{}", other.title);
+            assert_eq!(placed(&[original, Item { day: 60, ..other }])[1].0, 1, "much later: {}", other.title);
+        }
+        let long = format!("{quoting} {}", TEXT.replace("Rome", "Graz").repeat(3));
+        assert_eq!(
+            placed(&[Item { text: "", ..original }, item("A city that hums", &long)])[1].0,
+            1,
+            "a text of its own"
+        );
     }
 
     #[test]
