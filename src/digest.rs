@@ -158,11 +158,11 @@ pub fn render(
     }
 }
 
-/// The stories that subject and preview name: those in the language of the mail first.
+/// The stories that subject and preview name: those in the language of the mail, or all if there is none.
 fn leading<'a>(views: &'a [StoryView], language: &str) -> Vec<&'a StoryView> {
     let (own, others): (Vec<_>, Vec<_>) =
         views.iter().partition(|view| is_same_language(&view.language, language));
-    own.into_iter().chain(others).collect()
+    if own.is_empty() { others } else { own }
 }
 
 /// The preview shown beside the subject. The subject names the first story; the preview continues with the next ones.
@@ -318,4 +318,39 @@ fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str)
     }
     groups.retain(|group| !group.stories.is_empty());
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(title: &str, language: &str) -> StoryView {
+        StoryView {
+            title: title.into(),
+            url: None,
+            summary: format!("{title}, at length."),
+            language: language.into(),
+            dir: "ltr",
+            partner: String::new(),
+            day: String::new(),
+            date: String::new(),
+            image: None,
+            event: None,
+            topics: vec![],
+            copies: vec![],
+            translations: vec![],
+        }
+    }
+
+    #[test]
+    fn subject_and_preview_are_in_the_language_of_the_mail_if_any_story_is() {
+        let views = [view("Una ley cae", "es"), view("A bridge opens", "en-GB"), view("Otra ley", "es")];
+        let said = |language| {
+            let leading = leading(&views, language);
+            (leading[0].title.as_str(), preview(&leading).unwrap())
+        };
+        assert_eq!(said("en"), ("A bridge opens", "A bridge opens, at length.".into()));
+        assert_eq!(said("es"), ("Una ley cae", "Otra ley".into()));
+        assert_eq!(said("fr"), ("Una ley cae", "A bridge opens · Otra ley".into()));
+    }
 }

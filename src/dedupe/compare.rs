@@ -1,13 +1,14 @@
 //! Compares two sketches: is one entry a copy or a translation of the other? Every result states why.
 
 use std::fmt;
-use std::sync::LazyLock;
 
-use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind, hash};
+use crate::model::sketch::{MarkedHash, NO_DAY, Part, Sketch, WordKind};
 use crate::support::text::many;
 
 use super::entry_index::DAYS_MAX;
+use super::lexicon::is_common_word;
 use super::sketch::is_in_lead;
+use super::update;
 
 /// Why two entries are or are not one story. Shares range from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +20,7 @@ pub enum Evidence {
     TitleNumbers,
     OtherTitle,
     TitleFrame,
+    TitleNames,
     Figures { share: f32 },
     OtherText,
     ShortTitle,
@@ -56,6 +58,7 @@ impl fmt::Display for Evidence {
             Evidence::TitleNumbers => f.write_str("the titles differ in a number or a date, as in a series"),
             Evidence::OtherTitle => f.write_str("one source gave them different titles"),
             Evidence::TitleFrame => f.write_str("the titles are of one pattern with other words in it"),
+            Evidence::TitleNames => f.write_str("the titles are of one pattern with other names in it"),
             Evidence::Figures { share } => write!(
                 f,
                 "only {} % of the figures and names of the shorter text stand in the other",
@@ -74,7 +77,7 @@ impl fmt::Display for Evidence {
                 write!(f, "another story is as near ({} %, letters {} %)", percent(share), percent(letters))
             }
             Evidence::Issues => {
-                f.write_str("one source gave each a figure or a month that the other has not, as in a series")
+                f.write_str("each has a figure or a month that the other has not, as in a series")
             }
             Evidence::Updated => f.write_str("the title says that it is an update of the other"),
         }
@@ -137,50 +140,17 @@ pub fn titles(a: &Sketch, b: &Sketch) -> Titles {
     }
 }
 
-/// What the title of an updated version has more than that of the first, folded.
-const UPDATE_WORDS: [&str; 25] = [
-    "updated",
-    "update",
-    "corrected",
-    "correction",
-    "revised",
-    "maj",
-    "mise",
-    "a",
-    "jour",
-    "actualise",
-    "rectificatif",
-    "corrige",
-    "actualizado",
-    "actualizada",
-    "actualizacion",
-    "corregido",
-    "atualizado",
-    "atualizada",
-    "atualizacao",
-    "aktualisiert",
-    "aktualisierung",
-    "korrigiert",
-    "aggiornato",
-    "aggiornamento",
-    "actualitzat",
-];
-static UPDATE_HASHES: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    UPDATE_WORDS.iter().map(|word| MarkedHash::new(hash(word.as_bytes()), WordKind::Word).word()).collect()
-});
 /// An update comes within this many days.
 const UPDATE_DAYS_MAX: i32 = 30;
 
-/// Whether one entry is by its title an update of the other: "[Updated] X" of "X".
+/// Whether one entry is by its title an update of the other: "[Updated] X" of "X", or of "Correction: X".
 pub fn is_update(a: &Sketch, b: &Sketch) -> bool {
     let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
     let common = common_words(&ours, &theirs);
     let (rest_a, rest_b) = (rest(&ours, &common, |&(at, _)| at), rest(&theirs, &common, |&(_, at)| at));
-    let (more, less) = if rest_a.is_empty() { (rest_b, rest_a) } else { (rest_a, rest_b) };
+    let more: Vec<u32> = rest_a.iter().chain(&rest_b).map(|word| word.word()).collect();
     common.len() >= 2
-        && less.is_empty()
-        && !more.is_empty()
-        && more.iter().all(|word| UPDATE_HASHES.contains(&word.word()))
+        && update::is_mark(&more)
         && days_between(a, b).is_none_or(|days| days <= UPDATE_DAYS_MAX)
 }
 
@@ -203,6 +173,42 @@ pub fn are_issues(a: &Sketch, b: &Sketch) -> bool {
         || [WordKind::Number, WordKind::Calendar]
             .into_iter()
             .any(|kind| each_has_more(&of_kind(a, kind), &of_kind(b, kind)))
+}
+
+/// Whether each of two titles of one pattern has a name in its place that stands in its own text and not in the other entry: one event in
+/// two towns.
+fn names_part(a: &Sketch, b: &Sketch) -> bool {
+    let (ours, theirs): (Vec<MarkedHash>, Vec<MarkedHash>) = (a.title().collect(), b.title().collect());
+    let common = common_words(&ours, &theirs);
+    let has = |sketch: &Sketch, word: u32| {
+        sketch.part(Part::Names).iter().any(|name| MarkedHash::new(*name, WordKind::Word).word() == word)
+    };
+    let is_cut = |sketch: &Sketch| sketch.part(Part::Names).len() >= super::sketch::NAMES_MAX;
+    let has_own = |rest: &[MarkedHash], own: &Sketch, other: &Sketch, title: &[MarkedHash]| {
+        !is_cut(other)
+            && rest.iter().any(|word| {
+                has(own, word.word())
+                    && !has(other, word.word())
+                    && title.iter().all(|other| other.word() != word.word())
+            })
+    };
+    has_own(&rest(&ours, &common, |&(at, _)| at), a, b, &theirs)
+        && has_own(&rest(&theirs, &common, |&(_, at)| at), b, a, &ours)
+}
+
+/// Whether so many days lie between two entries that a copy is not to be expected.
+fn is_later(a: &Sketch, b: &Sketch) -> bool {
+    days_between(a, b).is_some_and(|days| days > COPY_DAYS_MAX)
+}
+
+/// Whether the titles and openings differ in a figure or a month.
+fn have_other_figures(a: &Sketch, b: &Sketch) -> bool {
+    let figures = |sketch: &Sketch| -> Vec<u32> {
+        let is_figure =
+            |concept: &MarkedHash| matches!(concept.kind(), WordKind::Number | WordKind::Calendar);
+        sketch.concepts().filter(is_figure).map(MarkedHash::word).collect()
+    };
+    have_texts(a, b) && figures(a) != figures(b)
 }
 
 /// The longest common subsequence of words, as positions in both titles.
@@ -356,6 +362,14 @@ pub fn titles_part(a: &Sketch, b: &Sketch) -> bool {
     }
 }
 
+/// Whether one source gave two texts in one language different titles, neither being an update of the other.
+pub fn are_told_apart(a: &Sketch, b: &Sketch) -> bool {
+    a.source == b.source
+        && a.language == b.language
+        && matches!(titles(a, b), Titles::NumbersDiffer | Titles::Frame | Titles::Apart)
+        && !is_update(a, b)
+}
+
 /// Whether two texts are different, whatever identifiers and titles say.
 pub fn are_two_texts(a: &Sketch, b: &Sketch) -> bool {
     are_far_apart(a, b) || (have_texts(a, b) && figures(a, b, Titles::Equal) < FIGURES_SHARE)
@@ -462,7 +476,7 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
         let whole = self::overlap(a, b, |_| true);
         overlap = if whole.share >= SERIES_SHARE { whole } else { overlap };
     }
-    if is_same_source && matches!(titles, Titles::Within | Titles::Apart) && is_update(a, b) {
+    if is_same_source && !matches!(titles, Titles::Missing | Titles::NumbersDiffer) && is_update(a, b) {
         return yes(overlap.share.max(UPDATE_SCORE), Evidence::Updated);
     }
     if titles == Titles::NumbersDiffer {
@@ -473,6 +487,12 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     }
     if is_same_source && !matches!(titles, Titles::Equal | Titles::Within | Titles::Missing) {
         return no(overlap.share, Evidence::OtherTitle);
+    }
+    if titles == Titles::Frame && !is_same_source && names_part(a, b) {
+        return no(overlap.share, Evidence::TitleNames);
+    }
+    if titles == Titles::Equal && is_later(a, b) && have_other_figures(a, b) {
+        return no(overlap.share, Evidence::Issues);
     }
     if let Some(days) = days_between(a, b).filter(|days| *days > 0)
         && is_same_source
@@ -642,6 +662,12 @@ pub fn translation(
     if numbers_of_titles_differ(a, b) {
         return no(share, Evidence::TitleNumbers);
     }
+    if words < TEXT_WORDS_MIN
+        && a.title().count().min(b.title().count()) < TITLE_WORDS_MIN
+        && share_little(a, b)
+    {
+        return no(share, Evidence::ShortTitle);
+    }
     if have_nothing_in_common(a, b, Part::Numbers, 2) || have_nothing_in_common(a, b, Part::Names, 4) {
         return no(share, Evidence::Figures { share: 0.0 });
     }
@@ -656,6 +682,21 @@ pub fn translation(
         return no(share, Evidence::Rival { share, letters });
     }
     yes(share, Evidence::Translation { share, shared: count, letters })
+}
+
+/// Fewer words of a short title say nothing, unless one is a name.
+const SHORT_TITLE_WORDS_MIN: usize = 3;
+
+/// Whether two entries have nothing in common but a figure and a few words that any publisher uses: "Annual report 2025".
+fn share_little(a: &Sketch, b: &Sketch) -> bool {
+    let theirs: Vec<u32> = b.concepts().map(MarkedHash::word).collect();
+    let (figures, words): (Vec<MarkedHash>, Vec<MarkedHash>) = a
+        .concepts()
+        .filter(|concept| theirs.contains(&concept.word()))
+        .partition(|concept| matches!(concept.kind(), WordKind::Number | WordKind::Calendar));
+    !figures.is_empty()
+        && words.len() < SHORT_TITLE_WORDS_MIN
+        && words.iter().all(|word| is_common_word(word.word()))
 }
 
 /// Whether both texts have at least `count_min` items in this part, and none in common.

@@ -33,6 +33,16 @@ pub enum Postings {
     Many,
 }
 
+impl Postings {
+    /// The entries, if they are few.
+    pub fn few(self) -> Vec<Posting> {
+        match self {
+            Postings::Few(postings) => postings,
+            Postings::Many => Vec::new(),
+        }
+    }
+}
+
 /// Maximum number of postings per feature; more common features are not significant.
 pub const POSTINGS_MAX: usize = 16;
 

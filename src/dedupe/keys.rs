@@ -292,6 +292,9 @@ fn is_next_in_series(a: &str, b: &str) -> bool {
 /// Longer runs of digits in the name of a file are times and random numbers.
 const COUNTER_DIGITS_MAX: usize = 8;
 
+/// What the letter of a version stands behind, so that it stays with its number.
+const VERSION: &str = "version";
+
 /// The name of the file or page at an address, in words: `/docs/bulletin-n12.pdf` is "bulletin n 12". The letter of a version
 /// ("v2") stays with its number, as it counts no issues.
 fn file_title(address: &str) -> Option<String> {
@@ -303,6 +306,9 @@ fn file_title(address: &str) -> Option<String> {
     for part in name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
         title.push(' ');
         let is_version = part.starts_with(['v', 'V']) && part[1..].starts_with(|c: char| c.is_ascii_digit());
+        if is_version {
+            title.push_str(VERSION);
+        }
         let mut last = None;
         for letter in part.chars() {
             let is_digit = letter.is_ascii_digit();

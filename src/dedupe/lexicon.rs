@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use crate::model::sketch::{Fnv, hash, hash_all, hash64};
+use crate::model::sketch::{Fnv, MarkedHash, WordKind, hash, hash_all, hash64};
 use crate::support::stopwords::{LANGUAGES, STOP_WORDS};
 
 /// What is known of a word by its spelling.
@@ -19,8 +19,9 @@ pub enum Special {
     Little(u8),
 }
 
-/// January is the first line, Monday the thirteenth. Folded; a word found in two languages means the same in both.
-const CALENDAR: [&str; 19] = [
+/// January is the first line, Monday the thirteenth, spring the twentieth. Folded; a word found in two languages means the same in
+/// both: "été" and "fall" are mostly something else.
+const CALENDAR: [&str; 23] = [
     "january janvier enero janeiro januar gennaio gener",
     "february fevrier febrero fevereiro februar febbraio febrer",
     "march mars marzo marco marz",
@@ -40,19 +41,24 @@ const CALENDAR: [&str; 19] = [
     "friday vendredi viernes freitag venerdi divendres",
     "saturday samedi sabado samstag sabato dissabte",
     "sunday dimanche domingo sonntag domenica diumenge",
+    "spring printemps primavera fruhling fruhjahr",
+    "summer verano verao sommer estiu",
+    "autumn automne otono outono autunno herbst tardor",
+    "winter hiver invierno inverno hivern",
 ];
 
-/// The first line is two: "one" is an article in too many languages.
+/// The first line is two: "one" is an article in too many languages. With the ordinals that are little else: "second" is a time,
+/// "quarta" a day.
 const NUMBERS: [&str; 11] = [
     "two deux dos dois zwei",
-    "three trois tres drei",
-    "four quatre cuatro vier quattro",
-    "five cinq cinco funf cinque",
-    "six seis sechs",
-    "seven sept siete sete sieben sette",
-    "eight huit ocho oito acht otto vuit",
-    "nine neuf nueve nove neun",
-    "ten dix diez dez zehn dieci",
+    "three trois tres drei third troisieme tercera tercer tercero dritte dritter dritten terceiro terceira terza terzo",
+    "four quatre cuatro vier quattro fourth quatrieme vierte vierter vierten cuarto cuarta",
+    "five cinq cinco funf cinque fifth cinquieme funfte funfter funften",
+    "six seis sechs sixth sixieme sechste sechster sechsten",
+    "seven sept siete sete sieben sette seventh septieme siebte siebter siebten",
+    "eight huit ocho oito acht otto vuit eighth huitieme achte achter achten",
+    "nine neuf nueve nove neun ninth neuvieme neunte neunter neunten",
+    "ten dix diez dez zehn dieci tenth dixieme zehnte zehnter zehnten",
     "eleven onze undici",
     "twelve douze doce zwolf dodici",
 ];
@@ -162,7 +168,30 @@ const STEM_MAX: usize = 6;
 /// languages, names that English has too are found.
 pub fn concept(letters: &str, language: Option<usize>) -> u32 {
     let line = LEXICON[language.unwrap_or(0)].line(letters);
-    line.map_or_else(|| hash(stem(letters).as_bytes()), |line| hash_all([0x1E71, line]))
+    line.map_or_else(|| hash(stem(letters).as_bytes()), line_concept)
+}
+
+/// The concept of a line of the lexicon.
+fn line_concept(line: u32) -> u32 {
+    hash_all([0x1E71, line])
+}
+
+/// The headings in the lexicon below which names stand.
+const NAMES: [&str; 3] = ["# Names of places and peoples", "# Organisations", "# More countries"];
+
+/// The concepts of the lexicon that are no names, as `MarkedHash::word` gives them.
+static COMMON_WORDS: LazyLock<HashSet<u32>> = LazyLock::new(|| {
+    let mut is_names = false;
+    let lines = (0u32..).zip(include_str!("lexicon.tsv").lines()).filter(|(_, line)| {
+        is_names = if line.starts_with('#') { NAMES.contains(line) } else { is_names };
+        !is_names
+    });
+    lines.map(|(line, _)| MarkedHash::new(line_concept(line), WordKind::Word).word()).collect()
+});
+
+/// Whether a concept is a common word of the lexicon, and no name.
+pub fn is_common_word(concept: u32) -> bool {
+    COMMON_WORDS.contains(&concept)
 }
 
 impl Lexicon {

@@ -14,4 +14,5 @@ pub mod place;
 pub mod placement;
 mod settle;
 pub mod sketch;
+mod update;
 mod words;

@@ -15,6 +15,8 @@ const WORDS_MAX: usize = 150;
 /// A text that only quotes a story has at most so many words, and quotes at least so many.
 const QUOTING_WORDS_MAX: usize = 80;
 const QUOTED_WORDS_MIN: usize = 4;
+/// So many words at most stand in front of a title in its sentence: "Worth reading today:".
+const BEFORE_WORDS_MAX: usize = 4;
 /// What says whence a text is stands at most so many characters in front of the link.
 const BEFORE_CHARS_MAX: usize = 60;
 
@@ -102,7 +104,7 @@ pub(super) fn original(content: &str, own: Option<&str>) -> Option<String> {
     let first = links.first().filter(|first| links.iter().all(|link| link.key == first.key))?;
     let is_quoting = || {
         let quoted = QUOTED.captures_iter(&plain).filter_map(|found| found.iter().skip(1).flatten().next());
-        words(&first.text) >= QUOTED_WORDS_MIN
+        (words(&first.text) >= QUOTED_WORDS_MIN && is_title(content, first))
             || quoted.into_iter().any(|quoted| words(quoted.as_str()) >= QUOTED_WORDS_MIN)
     };
     (count <= QUOTING_WORDS_MAX && is_quoting()).then(|| first.key.clone())
@@ -128,6 +130,24 @@ fn links(content: &str, own: Option<&str>) -> Vec<SourceLink> {
             .flatten()
     };
     LINK.captures_iter(content).filter_map(link).collect()
+}
+
+/// Whether a link stands for a title, and not as a part of a sentence: it begins with a capital, a figure or a quotation mark, and few
+/// words of its sentence are in front of it.
+fn is_title(content: &str, link: &SourceLink) -> bool {
+    let begins_so = |c: char| c.is_uppercase() || c.is_numeric() || matches!(c, '“' | '"' | '«' | '„' | '‘');
+    let before = without_tags(&content[..link.start]);
+    let sentence = before.rsplit(['.', '!', '?', ':', '\n', '–', '—', '|']).next().unwrap_or_default();
+    link.text.trim_start().starts_with(begins_so) && words(sentence) <= BEFORE_WORDS_MAX
+}
+
+/// Titles that a short entry quotes, in its own title or in its text: between quotation marks, or behind the name of a publisher.
+pub(super) fn quoted_titles<'a>(title: &'a str, text: &'a str) -> Vec<&'a str> {
+    let named = title.split_once(": ").map(|(_, rest)| rest.trim());
+    let quoted = [title, text].into_iter().filter(|text| text.len() <= CONTENT_BYTES_MAX).flat_map(|text| {
+        QUOTED.captures_iter(text).filter_map(|found| Some(found.iter().skip(1).flatten().next()?.as_str()))
+    });
+    named.into_iter().chain(quoted).filter(|quoted| words(quoted) > QUOTED_WORDS_MIN).collect()
 }
 
 /// Whether the words in front of a link, or those of the link, say that the text is from there.
@@ -172,6 +192,11 @@ mod tests {
                 "<p><img src=\"https://cdn.example/a.jpg\">“Open budgets show slow progress”, says <a href=\"https://oecd.example/news/1\">OECD</a>.</p>",
                 true,
             ),
+            // A part of a sentence in a text with news of its own.
+            (
+                "<p>Two budgets were opened on Monday, after <a href=\"https://oecd.example/news/1\">open budgets had shown slow progress</a>.</p>",
+                false,
+            ),
             // One of several, the site, its own pages, a mention.
             (
                 "<p>See <a href=\"https://oecd.example/news/1\">Open budgets show slow progress</a> and <a href=\"https://b.example/2\">this one</a>.</p>",
@@ -188,6 +213,13 @@ mod tests {
                 "{content}: {found:?}"
             );
         }
+        assert_eq!(
+            quoted_titles(
+                "OECD: Open budgets show slow progress",
+                "They write “Forty countries open their budgets” and «Non»."
+            ),
+            ["Open budgets show slow progress", "Forty countries open their budgets"]
+        );
         let long = format!(
             "<p>{}</p><p>Source: <a href=\"https://oecd.example/news/1\">OECD</a></p>",
             "word ".repeat(200)

@@ -7,11 +7,13 @@ use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
 use super::grams::{Grams, Opening};
+use super::original::quoted_titles;
 use super::placement::{Assessment, Placement, Reason};
 use super::settle::settle;
+use super::sketch::title_hash;
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{EntryKey, StoryKey};
-use crate::model::sketch::{MarkedHash, NO_DAY, Sketch};
+use crate::model::sketch::{MarkedHash, NO_DAY, Sketch, title_feature};
 use crate::model::story::Relation;
 
 /// The entry to be placed.
@@ -41,6 +43,9 @@ const SHORT_VOTES_MIN: f32 = 0.5;
 /// Candidates with a lower similarity are dropped.
 const NEAR_MIN: f32 = 0.3;
 const NEAR_SHORT_MIN: f32 = 0.2;
+/// A text of more words is a story of its own, whatever title it quotes; and one that quotes a title later than this.
+const QUOTING_WORDS_MAX: u32 = 80;
+const QUOTED_DAYS_MAX: i32 = 30;
 /// What is remembered of a feature that too many entries have.
 const TOO_COMMON: (usize, usize) = (usize::MAX, usize::MAX);
 /// Approximate number of features looked up for an entry with two or three languages, so that the map need not grow.
@@ -59,6 +64,7 @@ pub fn place<L: EntryIndex>(new: NewEntry, index: &mut L) -> Result<Placement, L
         grams: None,
     };
     placer.by_keys()?;
+    placer.by_quoted_title()?;
     placer.by_text()?;
     placer.by_language()?;
     let Placer { index, opinions, .. } = placer;
@@ -117,6 +123,35 @@ impl<L: EntryIndex> Placer<'_, L> {
                 {
                     self.say(&known, relation, (is_same, 1.0), reason);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares with what a short entry quotes by its title: "originally published as “…”".
+    fn by_quoted_title(&mut self) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
+        if sketch.words > QUOTING_WORDS_MAX {
+            return Ok(());
+        }
+        let Opening { title, text } = self.new.opening;
+        let hashes: Vec<u32> = quoted_titles(title, text)
+            .into_iter()
+            .map(title_hash)
+            .filter(|&hash| hash != 0 && hash != sketch.title_hash)
+            .collect();
+        let features: Vec<u32> = hashes.iter().map(|&hash| title_feature(hash)).collect();
+        if features.is_empty() {
+            return Ok(());
+        }
+        for posting in self.index.postings(&features, None)?.into_iter().flat_map(Postings::few) {
+            let Some(known) = self.index.known(posting.entry)? else { continue };
+            let days = compare::days_between(sketch, &known.sketch);
+            let is_quoted = hashes.contains(&known.sketch.title_hash)
+                && known.sketch.source != sketch.source
+                && days.is_none_or(|days| days <= QUOTED_DAYS_MAX);
+            if is_quoted {
+                self.say(&known, Relation::Copy, (true, 1.0), Reason::Quoted);
             }
         }
         Ok(())
@@ -333,6 +368,7 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         is_same_source && matches!(titles, Titles::NumbersDiffer | Titles::Frame | Titles::Apart);
     let is_address = !key.starts_with("title:") && !key.starts_with("guid:");
     let is_contradicted = match titles {
+        _ if is_same_source && compare::is_update(new, known) => false,
         _ if is_told_apart && is_address => true,
         // One title recurs at one address: "Council meeting".
         Titles::Equal if is_same_source && compare::days_between(new, known).is_some_and(|days| days > 0) => {
@@ -530,6 +566,165 @@ mod tests {
         ] {
             let update = Item { url: "https://x.org/2", title, text: &changed, day, ..first };
             assert_eq!(placed(&[first, update])[1].0, story, "{title} after {day} days");
+        }
+    }
+
+    #[test]
+    fn two_texts_of_one_source_and_language_are_no_story_through_a_third() {
+        let fr = |url, title| Item { url, title, language: "fr", ..A };
+        let school = fr("https://x.org/fr/1", "Rome consulte ses écoles");
+        let lake = fr("https://x.org/fr/2", "Un lac retrouve son eau");
+        let report = Item {
+            source: "b",
+            url: "https://y.org/1",
+            title: "Rome asks its schools",
+            text: TEXT,
+            french: Some(school.url),
+            ..A
+        };
+        // The same text again, with the address of the other one: the two French ones are told apart by their titles.
+        let copy = Item { source: "c", url: "https://z.org/1", french: Some(lake.url), ..report };
+        let stories: Vec<usize> =
+            placed(&[school, report, lake, copy]).iter().map(|(story, _)| *story).collect();
+        assert_eq!(stories, [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn an_update_needs_no_text_that_it_shares() {
+        let first = Item { title: "Flood in Valencia closes the ring road", ..A };
+        let told = Item { text: TEXT, ..first };
+        let other = "Wholly other words: engineers found that a dam upstream had opened its gates at night without a warning.";
+        for title in [
+            "[Updated] Flood in Valencia closes the ring road",
+            "MISES À JOUR: Flood in Valencia closes the ring road",
+        ] {
+            let update = Item { url: "https://x.org/2", title, day: 5, ..first };
+            assert_eq!(placed(&[first, update])[1].0, 0, "{title}, titles alone");
+            let update = Item { text: other, ..update };
+            assert_eq!(placed(&[told, update])[1].0, 0, "{title}, another text");
+            let again = Item {
+                url: "https://x.org/3",
+                title: "Correction: Flood in Valencia closes the ring road",
+                text: TEXT,
+                day: 7,
+                ..first
+            };
+            assert_eq!(placed(&[told, update, again])[2].0, 0, "{title}, and once more");
+        }
+    }
+
+    #[test]
+    fn a_generic_title_with_a_figure_is_no_translation() {
+        let item = |source, url, title, language| Item { source, url, title, language, ..A };
+        for (one, language, other, story) in [
+            ("Activity report 2024", "fr", "Rapport d’activité 2024", 1),
+            ("Session 4", "es", "Sesión 4", 1),
+            ("Bulletin 31", "it", "Bollettino 31", 1),
+            ("Activity report 2024 of Zalando", "fr", "Rapport d’activité 2024 de Zalando", 0),
+            ("Mayors elect a new president", "fr", "Les maires élisent un nouveau président", 0),
+        ] {
+            let items =
+                [item("a", "https://x.org/1", one, "en"), item("b", "https://y.org/1", other, language)];
+            assert_eq!(placed(&items)[1].0, story, "{one}, {other}");
+        }
+    }
+
+    #[test]
+    fn one_event_in_two_towns_is_two_stories() {
+        let text = |town: &str| {
+            format!(
+                "Meet the people behind the free map in {town} for a day of talks and workshops. Editors and developers will show \
+                 how public maps are drawn in the city and what is missing. Registration is free, and lunch is provided for all."
+            )
+        };
+        let (here, there) = (text("Turin"), text("Bergamo"));
+        let item = |source, url, title, text| Item { source, url, title, text, ..A };
+        let turin = item("a", "https://x.org/1", "Free Map Day in Turin", &here);
+        assert_eq!(placed(&[turin, item("b", "https://y.org/1", "Free Map Day in Bergamo", &there)])[1].0, 1);
+        assert_eq!(placed(&[turin, item("b", "https://y.org/1", "Free Map Day in Piedmont", &here)])[1].0, 0);
+    }
+
+    #[test]
+    fn one_title_weeks_later_with_another_figure_is_another_issue() {
+        let text = |number: &str| {
+            format!(
+                "The project is pleased to announce the {number} update of its stable distribution. It mainly adds corrections for \
+                 security problems, along with a few adjustments to serious problems. Those who install updates from the mirror \
+                 often will not have to update many packages, and most updates are included in this one."
+            )
+        };
+        let (first, third) = (text("first"), text("third"));
+        let item = |source, text, day| Item {
+            source,
+            url: source,
+            title: "Our stable distribution was updated",
+            text,
+            day,
+            ..A
+        };
+        let stories: Vec<usize> = placed(&[
+            item("a", &first, 0),
+            item("b", &first, 1),
+            item("a", &third, 90),
+            item("c", &third, 91),
+        ])
+        .iter()
+        .map(|(story, _)| *story)
+        .collect();
+        assert_eq!(stories, [0, 0, 2, 2]);
+        assert_eq!(placed(&[item("a", &first, 0), item("b", &first, 20)])[1].0, 0, "a late copy");
+    }
+
+    #[test]
+    fn a_short_entry_that_quotes_a_title_is_of_that_story() {
+        let original = Item { title: "Beekeepers count 312 hives on the roofs of Graz", text: TEXT, ..A };
+        let item = |title, text| Item { source: "b", url: "https://y.org/1", title, text, day: 3, ..A };
+        let quoting = "Our neighbours looked up. Originally published as \"Beekeepers count 312 hives on the roofs of Graz\" by X.";
+        for other in [
+            item(
+                "Reading of the week: “Beekeepers count 312 hives on the roofs of Graz”",
+                "Our neighbours looked up.",
+            ),
+            item("X: Beekeepers count 312 hives on the roofs of Graz", ""),
+            item("A city that hums", quoting),
+        ] {
+            assert_eq!(placed(&[original, other])[1], (0, Relation::Copy), "{}", other.title);
+            assert_eq!(placed(&[original, Item { day: 60, ..other }])[1].0, 1, "much later: {}", other.title);
+        }
+        let long = format!("{quoting} {}", TEXT.replace("Rome", "Graz").repeat(3));
+        assert_eq!(
+            placed(&[Item { text: "", ..original }, item("A city that hums", &long)])[1].0,
+            1,
+            "a text of its own"
+        );
+    }
+
+    #[test]
+    fn releases_that_differ_in_a_stage_or_a_season_are_no_story() {
+        let text = "The Tabula project is pleased to announce an update of its reader. It mainly adds corrections for Fedora and openSUSE, \
+                    along with a few adjustments of the index. Packages: poppler, harfbuzz, cairo.";
+        let french = "Le projet Tabula a le plaisir d’annoncer une mise à jour de son lecteur. Elle ajoute surtout des corrections pour \
+                      Fedora et openSUSE, avec quelques ajustements de l’index. Paquets : poppler, harfbuzz, cairo.";
+        for (one, other) in [
+            ("rc1", "rc2"),
+            ("r6", "r7"),
+            ("v6", "v7"),
+            ("SP1", "SP2"),
+            ("alpha3", "alpha4"),
+            ("Part I", "Part II"),
+            ("spring", "autumn"),
+        ] {
+            let title = |number: &str| format!("Tabula reader update {number}");
+            let (first, second) = (title(one), title(other));
+            let item = |source, url, title, text, language| Item { source, url, title, text, language, ..A };
+            let a = item("a", "https://x.org/1", &first, text, "en");
+            let b = item("b", "https://y.org/1", &second, text, "en");
+            assert_eq!(placed(&[a, b])[1].0, 1, "{first}, {second}");
+            let [same, next] = [one, other]
+                .map(|number| format!("Mise à jour du lecteur Tabula {}", number.replace("Part", "partie")));
+            let fr = |title| item("c", "https://z.org/fr", title, french, "fr");
+            assert_eq!(placed(&[a, fr(&next)])[1].0, 1, "{first}, {next}");
+            assert_eq!(placed(&[a, fr(&same)])[1].0, 0, "{first}, {same}");
         }
     }
 

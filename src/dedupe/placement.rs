@@ -14,6 +14,8 @@ pub enum Reason {
     SameDay,
     Hreflang(String),
     Original(String),
+    /// The title of one stands in the other, between quotation marks or behind a name.
+    Quoted,
     SharedAddress(String),
     Compared(Evidence),
     KeptApart,
@@ -44,6 +46,7 @@ impl fmt::Display for Reason {
             Reason::SameDay => f.write_str("same title and day in the same source"),
             Reason::Hreflang(address) => write!(f, "hreflang {address}"),
             Reason::Original(address) => write!(f, "one says that it comes from {address}"),
+            Reason::Quoted => f.write_str("one quotes the title of the other"),
             Reason::SharedAddress(address) => {
                 write!(f, "the same address {address}, but another title and another text")
             }

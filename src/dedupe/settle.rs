@@ -30,6 +30,11 @@ pub(super) fn settle<L: EntryIndex>(
     PlacementSettler { sketch, index, opinions }.settle()
 }
 
+/// Whether identifiers or addresses speak for both.
+fn is_by_keys(one: &Assessment, other: &Assessment) -> bool {
+    one.reason.is_by_key() && other.reason.is_by_key()
+}
+
 struct PlacementSettler<'a, L> {
     sketch: &'a Sketch,
     index: &'a mut L,
@@ -79,9 +84,19 @@ impl<L: EntryIndex> PlacementSettler<'_, L> {
         for opinion in &others {
             let share = if opinion.relation == Relation::Copy { MERGE_SHARE } else { SECOND_SHARE };
             let is_sure = opinion.reason.is_by_key() || opinion.score >= share;
-            if is_sure && !also.contains(&opinion.story) && !self.are_parted(first, opinion)? {
-                also.push(opinion.story);
+            if !is_sure || also.contains(&opinion.story) || self.are_parted(first, opinion)? {
+                continue;
             }
+            if !is_by_keys(first, opinion) {
+                let mut are_told_apart = false;
+                for story in also.iter().copied().chain([first.story]) {
+                    are_told_apart = are_told_apart || self.are_told_apart(story, opinion.story)?;
+                }
+                if are_told_apart {
+                    continue;
+                }
+            }
+            also.push(opinion.story);
         }
         Ok(also)
     }
@@ -95,8 +110,22 @@ impl<L: EntryIndex> PlacementSettler<'_, L> {
         let (Some(a), Some(b)) = (self.index.known(one.entry)?, self.index.known(other.entry)?) else {
             return Ok(true);
         };
-        let is_by_keys = one.reason.is_by_key() && other.reason.is_by_key();
-        Ok(!is_by_keys && compare::titles_part(&a.sketch, &b.sketch))
+        Ok(!is_by_keys(one, other) && compare::titles_part(&a.sketch, &b.sketch))
+    }
+
+    /// Whether one source gave a text of each story its own title, in one language: the entries that were matched need not be
+    /// those.
+    fn are_told_apart(&mut self, one: StoryKey, other: StoryKey) -> Result<bool, L::Error> {
+        let (ours, theirs) = (self.sketches(one)?, self.sketches(other)?);
+        Ok(ours.iter().any(|a| theirs.iter().any(|b| compare::are_told_apart(a, b))))
+    }
+
+    fn sketches(&mut self, story: StoryKey) -> Result<Vec<Sketch>, L::Error> {
+        let mut sketches = Vec::new();
+        for entry in self.index.members(story)? {
+            sketches.extend(self.index.known(entry)?.map(|known| known.sketch));
+        }
+        Ok(sketches)
     }
 
     /// The objection to joining a story, by an operator or by another entry of it.

@@ -1,6 +1,7 @@
 //! Makes a sketch of a text.
 
 use super::lexicon::concept;
+use super::update::without_mark;
 use super::words::{Word, Words};
 use crate::model::sketch::{MarkedHash, NO_DAY, Sketch, SketchHead, WordKind, hash, hash_all};
 use crate::support::stopwords::LANGUAGES;
@@ -72,11 +73,7 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
     let links = sorted(parts.links.iter().map(|link| hash(link.as_bytes())), LINKS_MAX);
     let head = SketchHead {
         source: source_hash(parts.source),
-        title_hash: if title.words.is_empty() {
-            0
-        } else {
-            hash_all(title.words.iter().map(|word| word.hash)) | 1
-        },
+        title_hash: title_hash(parts.title),
         language,
         day: parts.day.unwrap_or(NO_DAY),
         words: u32::try_from(text.words.len()).unwrap_or(u32::MAX),
@@ -96,6 +93,12 @@ pub fn sketch(parts: &SketchInput) -> Sketch {
             &links,
         ],
     )
+}
+
+/// The hash of a title's words, without what says that it is of an update; 0 without words.
+pub(super) fn title_hash(title: &str) -> u32 {
+    let title = Words::of(without_mark(title), TITLE_WORDS_MAX);
+    if title.words.is_empty() { 0 } else { hash_all(title.words.iter().map(|word| word.hash)) | 1 }
 }
 
 /// Whether a shingle is in the half kept in leads: the same half in every text.

@@ -51,6 +51,10 @@ impl Words {
                 at += c.len_utf8();
                 continue;
             }
+            if is_version_letter(text, at) {
+                at += c.len_utf8();
+                continue;
+            }
             let is_number = c.is_ascii_digit();
             if let Some((end, [year, month, day])) = is_number.then(|| date_in_figures(text, at)).flatten() {
                 self.push_date(text, [year, month, day]);
@@ -59,6 +63,11 @@ impl Words {
                 continue;
             }
             let end = match ascii_word(&self.letters[..text.len()], at) {
+                Some((end, _)) if let Some(stage) = numbered_stage(&self.letters[at..end]) => {
+                    let end = at + stage.len();
+                    self.push(&text[at..end], at..end, hash(stage.as_bytes()), is_sentence_start);
+                    end
+                }
                 Some((end, own)) if !is_number => {
                     self.push(&text[at..end], at..end, own, is_sentence_start);
                     end
@@ -95,6 +104,11 @@ impl Words {
         }
     }
 
+    /// Whether the last word is one that a Roman numeral of a single letter follows.
+    fn is_after_part(&self) -> bool {
+        self.words.last().is_some_and(|word| PARTS.contains(&self.letters(word)))
+    }
+
     /// Appends the folded letters of a word.
     fn fold(&mut self, raw: &str, is_number: bool) -> Range<usize> {
         let start = self.letters.len();
@@ -109,8 +123,12 @@ impl Words {
     /// Adds a word with the hash of its folded letters.
     fn push(&mut self, raw: &str, place: Range<usize>, own: u32, is_sentence_start: bool) {
         let mut stop_word_languages = 0;
-        let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() || is_roman(raw) {
+        let (hash, kind) = if raw.as_bytes()[0].is_ascii_digit() {
             (own, WordKind::Number)
+        } else if let Some(value) = roman(raw, || self.is_after_part()) {
+            (hash(value.to_string().as_bytes()), WordKind::Number)
+        } else if let Some(hash) = numbered(&self.letters[place.clone()], own) {
+            (hash, WordKind::Number)
         } else {
             match special(own) {
                 Some(Special::Calendar(hash)) => (hash, WordKind::Calendar),
@@ -289,9 +307,62 @@ fn push_plain_number(out: &mut String, raw: &str) {
     }
 }
 
-/// Roman numerals from II to XXXIX: single letters are too often just letters.
-fn is_roman(raw: &str) -> bool {
-    (2..=6).contains(&raw.len()) && raw.bytes().all(|byte| matches!(byte, b'I' | b'V' | b'X')) && raw != "XXX"
+/// Whether a "v" is that of a version: "v7" is 7.
+fn is_version_letter(text: &str, at: usize) -> bool {
+    matches!(text.as_bytes()[at..], [b'v' | b'V', b'0'..=b'9', ..])
+}
+
+/// Letters before the number of a release, quarter, half-year or week: "r6", "Q1". In folded letters.
+const NUMBERED: [&str; 8] = ["b", "h", "m", "q", "r", "s", "t", "w"];
+/// Maximum number of digits behind them.
+const NUMBERED_DIGITS_MAX: usize = 3;
+
+/// A word of letters with a number of a few digits behind them.
+fn split_number(letters: &str) -> Option<(&str, &str)> {
+    if !letters.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let (stage, number) = letters.split_at(letters.find(|c: char| c.is_ascii_digit())?);
+    let is_number = number.len() <= NUMBERED_DIGITS_MAX && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some((stage, number))
+}
+
+/// The hash of a letter with its number ("r6", "Q1"), which is compared whole.
+fn numbered(letters: &str, own: u32) -> Option<u32> {
+    let (letter, number) = split_number(letters).filter(|(letter, _)| NUMBERED.contains(letter))?;
+    // A quarter is a trimester elsewhere.
+    let is_trimester = letter == "t" && matches!(number, "1" | "2" | "3" | "4");
+    Some(if is_trimester { hash(&[b'q', number.as_bytes()[0]]) } else { own })
+}
+
+/// The stage in a word that is one with its number: "rc1" is "rc 1", as "bêta 2" and "Release Candidate 1" are two words.
+fn numbered_stage(letters: &str) -> Option<&str> {
+    split_number(letters).map(|(stage, _)| stage).filter(|stage| STAGES.contains(stage))
+}
+
+/// What Roman numerals of one letter count, folded: elsewhere they are too often just letters.
+const PARTS: [&str; 16] = [
+    "part", "partie", "parte", "teil", "chapter", "chapitre", "capitulo", "kapitel", "capitolo", "capitol",
+    "volume", "vol", "tome", "tomo", "band", "phase",
+];
+
+/// The value of a Roman numeral up to XXXIX; of one of a single letter, if `is_counted`.
+fn roman(raw: &str, is_counted: impl Fn() -> bool) -> Option<u32> {
+    let is_roman =
+        raw.len() <= 6 && raw.bytes().all(|byte| matches!(byte, b'I' | b'V' | b'X')) && raw != "XXX";
+    if !is_roman || raw.len() < 2 && !is_counted() {
+        return None;
+    }
+    let value = |byte: u8| match byte {
+        b'I' => 1,
+        b'V' => 5,
+        _ => 10,
+    };
+    // A sign before a greater one counts against it.
+    let (sum, _) = raw.bytes().rev().map(value).fold((0u32, 0), |(sum, behind), value| {
+        (if value < behind { sum.saturating_sub(value) } else { sum + value }, value)
+    });
+    Some(sum)
 }
 
 #[cfg(test)]
@@ -371,6 +442,32 @@ mod tests {
         ] {
             assert!(date_in_figures(text, 0).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_are_known_behind_letters_and_in_roman() {
+        let hashes = |text: &str| Words::of(text, 9).words.iter().map(|word| word.hash).collect::<Vec<_>>();
+        for (one, other) in [
+            ("v7", "7"),
+            ("V2.10.3", "2.10.3"),
+            ("Part I", "part 1"),
+            ("Teil IV", "Teil 4"),
+            ("XIX", "19"),
+            ("T3", "Q3"),
+        ] {
+            assert_eq!(hashes(one), hashes(other), "{one}, {other}");
+        }
+        for (one, other) in [("rc2", "RC 2"), ("alpha3", "alpha 3")] {
+            assert_eq!(hashes(one), hashes(other), "{one}, {other}");
+        }
+        for text in ["r6", "M12", "Q1", "b3"] {
+            assert_eq!(words(text), [(text.to_lowercase(), WordKind::Number)]);
+        }
+        for text in ["I", "Vitamin X", "G20", "b2b", "covid19", "r6x"] {
+            assert!(words(text).iter().all(|(_, kind)| *kind != WordKind::Number), "{text}");
+        }
+        assert_eq!(hashes("autumn"), hashes("Herbst"));
+        assert_ne!(hashes("autumn"), hashes("spring"));
     }
 
     #[test]

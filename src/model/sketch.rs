@@ -118,6 +118,11 @@ pub struct SketchHead {
     pub threshold: u32,
 }
 
+/// The feature by which entries with a title of this hash are found.
+pub fn title_feature(title_hash: u32) -> u32 {
+    hash_all([0x7171, title_hash])
+}
+
 /// A sketch: head and parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sketch {
@@ -174,7 +179,7 @@ impl Sketch {
 
     /// The feature by which entries with the same title are found.
     pub fn title_feature(&self) -> Option<u32> {
-        (self.title_hash != 0).then(|| hash_all([0x7171, self.title_hash]))
+        (self.title_hash != 0).then(|| title_feature(self.title_hash))
     }
 
     /// The anchors of translations into a language: of concepts in order, then of links. They do not collide with shingles.
