@@ -80,7 +80,7 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
         for (key, listed) in &listed {
             let ([one], Some(stored)) = (listed.as_slice(), stored.get(key)) else { continue };
             // Of several, the oldest: where one was stored again before it was recognised.
-            let oldest = stored.last().filter(|at| keys::has_same_text(one.raw, &free[**at].1));
+            let oldest = stored.iter().rev().find(|at| keys::has_same_text(one.raw, &free[**at].1));
             let is_candidate = match place {
                 MatchedPlace::Address | MatchedPlace::Path => true,
                 MatchedPlace::Text => {
@@ -131,7 +131,7 @@ fn is_under_another_slug(raw: &RawEntry, known: &StoredSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::feed::RawText;
+    use crate::model::feed::{Enclosure, RawText};
     use crate::pipeline::refresh::visits::tests::raw;
 
     fn found(listed: &[(RawEntry, bool)], stored: &[RawEntry]) -> Vec<Option<usize>> {
@@ -196,6 +196,19 @@ mod tests {
         assert_eq!(found(&[(marked, false)], &[of(slug, TEXT, DAY)]), [None], "an identifier of its own");
         let twice = [of(slug, TEXT, DAY), of("https://x.org/a/bridge", TEXT, DAY)];
         assert_eq!(found(&[(of("https://x.org/a/open", TEXT, DAY), false)], &twice), [None], "of two");
+    }
+
+    #[test]
+    fn an_undated_entry_with_the_next_file_is_not_the_known_one() {
+        let of = |number: u8| RawEntry {
+            enclosures: vec![Enclosure {
+                url: format!("https://x.org/files/letter-{number}.pdf"),
+                ..Enclosure::default()
+            }],
+            ..raw("https://x.org/letter", "The letter of the town", "")
+        };
+        assert_eq!(found(&[(of(8), false)], &[of(8)]), [Some(0)]);
+        assert_eq!(found(&[(of(9), false)], &[of(8)]), [None]);
     }
 
     #[test]
