@@ -309,6 +309,7 @@ impl Recogniser {
             .map(|(at, Outline { raw, .. })| Doubtful {
                 at,
                 raw,
+                key: &self.keys[at],
                 is_taken: known.contains_key(&self.keys[at]),
             })
             .collect();
@@ -659,6 +660,7 @@ mod tests {
         let read = |entries: &Vec<RawEntry>| {
             let mut recogniser = Recogniser::new(entries.clone());
             recogniser.outline(&known, !known.is_empty());
+            recogniser.recognise_relisted(known.clone().into_iter().collect(), &known);
             let listed = recogniser.recognise(&known);
             known.extend(
                 listed.iter().map(|one| (one.key.clone(), StoredSummary::of(&one.raw, &one.fingerprint))),
@@ -750,12 +752,17 @@ mod tests {
     }
 
     #[test]
-    fn a_title_that_recurs_undated_with_another_day_in_its_text_is_of_another_entry() {
+    fn a_title_that_recurs_undated_with_another_day_or_another_file_is_of_another_entry() {
         let class =
             |day: u8| vec![note(Some("y"), "Yoga", "", &format!("Thursday {day} November 2026 at 6 pm"))];
         let keys = keys_of(&[class(5), class(12), class(19), class(12)]);
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
         assert_eq!(keys[3], keys[1]);
+        let issue =
+            |number: u8| vec![raw(Some("l"), &format!("https://x.org/l/letter-{number}.pdf"), "Letter", "")];
+        let keys = keys_of(&[issue(7), issue(8), issue(9), issue(9)]);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
+        assert_eq!(keys[3], keys[2]);
     }
 
     #[test]

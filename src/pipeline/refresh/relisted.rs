@@ -16,6 +16,8 @@ pub(super) struct Doubtful<'a> {
     pub at: usize,
     /// With a title in plain text.
     pub raw: &'a RawEntry,
+    /// The key of its own identity.
+    pub key: &'a str,
     /// Its identity is that of a stored entry which it does not seem to be.
     pub is_taken: bool,
 }
@@ -89,7 +91,8 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
                 // Its title alone tells where the identity does not.
                 MatchedPlace::None => one.is_taken && (key.2.is_some() || stored.len() == 1),
             };
-            if let Some(at) = oldest.filter(|_| is_candidate) {
+            // What it was found not to be by its identity, it is not by less.
+            if let Some(at) = oldest.filter(|at| is_candidate && free[**at].0 != one.key) {
                 found.insert(one.at, *at);
                 used.insert(*at);
             }
@@ -140,7 +143,7 @@ mod tests {
         let doubtful: Vec<Doubtful> = listed
             .iter()
             .enumerate()
-            .map(|(at, (raw, is_taken))| Doubtful { at, raw, is_taken: *is_taken })
+            .map(|(at, (raw, is_taken))| Doubtful { at, raw, key: "", is_taken: *is_taken })
             .collect();
         let found = recognise(&doubtful, &free);
         (0..listed.len()).map(|at| found.get(&at).copied()).collect()
