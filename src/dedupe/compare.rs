@@ -348,6 +348,14 @@ pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
 }
 
+/// Whether at least half of the words that bear the shorter text stand in the other, too; of no words, nothing is known.
+pub fn share_subjects(a: &Sketch, b: &Sketch) -> bool {
+    let words = |sketch: &Sketch| -> Vec<u32> { sketch.concepts().map(MarkedHash::word).collect() };
+    let (ours, theirs) = (words(a), words(b));
+    let shared = ours.iter().filter(|word| theirs.contains(word)).count();
+    shared * 2 >= ours.len().min(theirs.len())
+}
+
 /// Whether both have enough text to compare.
 pub fn have_texts(a: &Sketch, b: &Sketch) -> bool {
     a.words.min(b.words) >= TEXT_WORDS_MIN

@@ -11,7 +11,7 @@ use crate::model::entry::{Alternate, Entry, Identity, StoredSummary};
 use crate::model::event::EventTime;
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
-use crate::model::sketch::WordKind;
+use crate::model::sketch::{WordKind, hash64};
 use crate::support::text::{fold, without_tags};
 
 /// Minimum length, in characters, of a title that can identify an entry.
@@ -347,6 +347,15 @@ fn is_next_file(a: &str, b: &str) -> bool {
 fn is_next_by_address(raw: &RawEntry, known: &StoredSummary) -> bool {
     let is_next_page =
         || raw.url().zip(known.url.as_deref()).is_some_and(|(url, known)| is_next_file(url, known));
+    if raw.enclosures.is_empty() || known.files.is_empty() {
+        is_next_page()
+    } else {
+        has_next_file(raw, known)
+    }
+}
+
+/// Whether all files of an entry are of another issue of a series than those of the known one.
+fn has_next_file(raw: &RawEntry, known: &StoredSummary) -> bool {
     let names =
         |files: &mut dyn Iterator<Item = &str>| -> HashSet<String> { files.filter_map(file_title).collect() };
     let ours = names(&mut raw.enclosures.iter().map(|file| file.url.as_str()));
@@ -355,11 +364,44 @@ fn is_next_by_address(raw: &RawEntry, known: &StoredSummary) -> bool {
         let mut files = raw.enclosures.iter();
         files.any(|file| known.files.iter().any(|known| is_next_file(&file.url, known)))
     };
-    if ours.is_empty() || theirs.is_empty() {
-        is_next_page()
-    } else {
-        ours.is_disjoint(&theirs) && is_next_file()
-    }
+    ours.is_disjoint(&theirs) && is_next_file()
+}
+
+/// Whether two names or addresses are the same but for their numbers: `node/46`, `?id=46`.
+fn differ_in_number(a: &str, b: &str) -> bool {
+    let frame = |name: &str| -> (String, Vec<String>) {
+        let numbers = name.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+        let numbers: Vec<String> = numbers.map(str::to_owned).collect();
+        let mut frame = String::with_capacity(name.len());
+        for letter in name.chars() {
+            match letter {
+                '0'..='9' if frame.ends_with('0') => {}
+                '0'..='9' => frame.push('0'),
+                _ => frame.push(letter),
+            }
+        }
+        (frame, numbers)
+    };
+    let (ours, theirs) = (frame(a), frame(b));
+    let is_random = |number: &String| number.len() > COUNTER_DIGITS_MAX;
+    ours.0 == theirs.0 && ours.1 != theirs.1 && !ours.1.iter().chain(&theirs.1).any(is_random)
+}
+
+/// Whether an undated entry has the title of the known one, and another number in its address and in its identifier, as far as it has
+/// these: the next issue under one title.
+pub fn is_next_by_number(raw: &RawEntry, identity: &Identity, known: &StoredSummary) -> bool {
+    let has_no_dates = raw.date().is_none() && known.date.is_none();
+    let place = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_owned();
+    let is_other_place = raw
+        .url()
+        .zip(known.url.as_deref())
+        .is_none_or(|(url, known)| differ_in_number(&place(url), &place(known)));
+    let is_other_guid = match (raw.guid.as_deref(), identity) {
+        (Some(guid), Identity::Guid(known)) => differ_in_number(guid.trim(), known),
+        (None, Identity::Address(_)) => is_other_place,
+        _ => false,
+    };
+    has_no_dates && is_other_guid && is_other_place && fold(text_of(raw).0) == fold(&known.title)
 }
 
 /// The figures in the names of an entry's files, by which issues under one title are told apart.
@@ -436,13 +478,16 @@ fn occasions(words: &Words, is_dated: bool) -> HashSet<(u32, u32)> {
 
 /// Whether two texts are of other occasions: both say which, and nothing of it is the same. Only the start of a known text is stored.
 fn are_of_other_occasions(text: &str, known: &str) -> bool {
+    let compared = |is_dated| differ_in_occasion(text, known, is_dated);
+    compared(true).or_else(|| compared(false)).unwrap_or(false)
+}
+
+/// Whether two texts say of what day, or else of which number, they are, and share nothing of it; `None` if one does not say.
+fn differ_in_occasion(text: &str, known: &str, is_dated: bool) -> Option<bool> {
     let known = Words::of(known, DATED_TEXT_WORDS_MAX);
     let text = Words::of(&without_tags(text), known.words.len().max(SHORT_TEXT_WORDS_MAX));
-    let compared = |is_dated: bool| {
-        let (ours, theirs) = (occasions(&text, is_dated), occasions(&known, is_dated));
-        (!ours.is_empty() && !theirs.is_empty()).then(|| ours.is_disjoint(&theirs))
-    };
-    compared(true).or_else(|| compared(false)).unwrap_or(false)
+    let (ours, theirs) = (occasions(&text, is_dated), occasions(&known, is_dated));
+    (!ours.is_empty() && !theirs.is_empty()).then(|| ours.is_disjoint(&theirs))
 }
 
 /// Whether an entry is the next one under a title that recurs ("Council meeting"): published on a later day than the known one, with a
@@ -456,8 +501,19 @@ fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     let text = text_of(raw).1;
     let is_other_text =
         || are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary);
+    // Without dates, a figure alone may count comments.
+    let is_of_other_day = || differ_in_occasion(text, &known.summary, true) == Some(true);
     is_after(raw.published) && is_other_text()
+        || has_no_dates && is_of_other_day()
         || (is_after(raw.date()) || has_no_dates) && is_next_by_address(raw, known)
+}
+
+/// Whether two entries without a title were published at other times with texts of other matters: a page with short notes has one
+/// address for all.
+fn is_other_note(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let (title, text) = text_of(raw);
+    let is_other_time = raw.published.zip(known.date).is_some_and(|(date, known)| date != known);
+    title.is_empty() && known.title.is_empty() && is_other_time && are_of_other_matters(text, &known.summary)
 }
 
 /// Whether both tell of an event, and of another day: a theatre has one page for a play.
@@ -474,7 +530,7 @@ fn is_other_event(raw: &RawEntry, known: &StoredSummary) -> bool {
 pub fn is_reused(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, summary) = text_of(raw);
     if title.is_empty() || known.title.is_empty() {
-        return false;
+        return is_other_note(raw, known);
     }
     if is_other_event(raw, known) {
         return true;
@@ -556,13 +612,13 @@ pub fn is_edit(raw: &RawEntry, known: &StoredSummary) -> bool {
 }
 
 /// As `further_identities` gives them.
-pub type FurtherIdentities = [Option<Identity>; 5];
+pub type FurtherIdentities = [Option<Identity>; 6];
 
 /// Further identities to recognise an entry by when several entries share its own identity: that identity with the fragment of
-/// its address, its address, its title, its title with the day, and the figures in the name of its file. `None` where the entry lacks
-/// the part.
+/// its address, its address, its title, its title with the day or, untitled, its time, the figures in the name of its file, and its
+/// text. `None` where the entry lacks the part.
 pub fn further_identities(raw: &RawEntry, own: &Identity) -> FurtherIdentities {
-    let (title, _) = text_of(raw);
+    let (title, text) = text_of(raw);
     let title = Some(fold(title)).filter(|title| !title.trim().is_empty());
     let place = raw.url().and_then(canonical_key);
     let fragment = raw
@@ -572,7 +628,9 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> FurtherIdentities {
         .filter(|fragment| !fragment.is_empty());
     let event = raw.event.as_ref().map(|event| event.begin.date().to_string());
     let day = event.or_else(|| raw.date().map(|date| date.strftime("%Y-%m-%d").to_string()));
-    let titled_day = title.clone().zip(day).map(|(title, day)| format!("{title}#{day}"));
+    // Of what has no title, several may be told on one day.
+    let time = || raw.published.filter(|_| title.is_none()).map(|time| format!("time {time}"));
+    let titled_day = title.clone().zip(day).map(|(title, day)| format!("{title}#{day}")).or_else(time);
     let further = |part: String| match own {
         Identity::Guid(guid) => Some(Identity::Guid(format!("{guid}#{part}"))),
         Identity::Address(address) if *address != part => {
@@ -582,14 +640,43 @@ pub fn further_identities(raw: &RawEntry, own: &Identity) -> FurtherIdentities {
     };
     let issue =
         issue_of(raw.enclosures.iter().map(|file| file.url.as_str())).map(|issue| format!("file {issue}"));
-    [fragment, place, title, titled_day, issue].map(|part| part.and_then(further))
+    let words = fold(&without_tags(text)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = Some(words).filter(|words| !words.is_empty());
+    let text = text.map(|words| format!("text {:016x}", hash64(words.as_bytes())));
+    [fragment, place, title, titled_day, issue, text].map(|part| part.and_then(further))
+}
+
+/// Whether nothing but their texts tells two entries of one identity apart.
+pub fn differ_in_text_only(a: &FurtherIdentities, b: &FurtherIdentities) -> bool {
+    a[..5] == b[..5] && a[5] != b[5]
+}
+
+/// Whether a document lists one entry twice, maybe with the start of its text alone.
+pub fn is_listed_again(
+    (a, further_a): (&RawEntry, &FurtherIdentities),
+    (b, further_b): (&RawEntry, &FurtherIdentities),
+) -> bool {
+    let words = |raw: &RawEntry| -> Vec<u32> {
+        let words = Words::of(&without_tags(text_of(raw).1), DATED_TEXT_WORDS_MAX).words;
+        words.iter().map(|word| word.hash).collect()
+    };
+    let (ours, theirs) = (words(a), words(b));
+    let least = ours.len().min(theirs.len());
+    further_a[..5] == further_b[..5] && ours[..least] == theirs[..least]
+}
+
+/// Whether the text of an entry is that of the known one, or an edit of its wording.
+pub fn has_same_wording(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let words = |text: &str| fold(&without_tags(text)).split_whitespace().collect::<Vec<_>>().join(" ");
+    words(text_of(raw).1) == words(&known.summary) || has_whole_text(raw, known) || is_edit(raw, known)
 }
 
 /// Whether an entry is the known one, judged by its title, and by its text where that is of another day.
 pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, _) = text_of(raw);
-    title.is_empty()
-        || is_same_title(title, &known.title)
+    title.is_empty() && !is_other_note(raw, known)
+        || !title.is_empty()
+            && is_same_title(title, &known.title)
             && !is_new_under_one_title(raw, known)
             && !is_other_event(raw, known)
 }
@@ -601,6 +688,7 @@ pub fn has_same_text(raw: &RawEntry, known: &StoredSummary) -> bool {
         && !are_of_other_matters(text, &known.summary)
         && !are_of_other_occasions(text, &known.summary)
         && !is_other_event(raw, known)
+        && !(raw.date().is_none() && known.date.is_none() && has_next_file(raw, known))
 }
 
 /// A text of fewer words may be that of many entries.
@@ -832,6 +920,35 @@ mod tests {
         let own = Identity::Guid("bulletin".into());
         let further = |file: &str| further_identities(&raw("/b", file, "no day"), &own);
         assert_ne!(further("bulletin-12.pdf")[4], further("bulletin-13.pdf")[4]);
+    }
+
+    #[test]
+    fn an_undated_issue_with_other_numbers_in_identifier_and_address_is_the_next() {
+        let raw = |guid: &str, url: &str, title: &str| RawEntry {
+            guid: Some(guid.to_owned()).filter(|guid| !guid.is_empty()),
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            ..RawEntry::default()
+        };
+        let identity = |raw: &RawEntry, url: &str| match &raw.guid {
+            Some(guid) => Identity::Guid(guid.clone()),
+            None => Identity::Address(canonical_key(url).unwrap()),
+        };
+        for (guid, url, next_guid, next_url, is_next) in [
+            ("node/7", "https://x.org/lunch-7.pdf", "node/8", "https://x.org/lunch-8.pdf", true),
+            ("", "https://x.org/?id=7", "", "https://x.org/?id=8", true),
+            ("a7", "https://x.org/lunch-7", "a7", "https://x.org/lunch-8", false),
+            ("a7", "https://x.org/lunch", "a8", "https://x.org/lunch", false),
+            ("", "https://x.org/lunch-1700000001", "", "https://x.org/lunch-1700000002", false),
+            ("", "https://x.org/lunch-7", "", "https://x.org/dinner-8", false),
+        ] {
+            let stored = raw(guid, url, "What is for lunch");
+            let known = StoredSummary::of(&stored, "");
+            let next = raw(next_guid, next_url, "What is for lunch");
+            assert_eq!(is_next_by_number(&next, &identity(&stored, url), &known), is_next, "{next_url}");
+            let other = raw(next_guid, next_url, "Nothing for lunch");
+            assert!(!is_next_by_number(&other, &identity(&stored, url), &known));
+        }
     }
 
     #[test]

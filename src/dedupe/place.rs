@@ -374,6 +374,8 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         Titles::Equal if is_same_source && compare::days_between(new, known).is_some_and(|days| days > 0) => {
             compare::are_far_apart(new, known) || compare::are_issues(new, known)
         }
+        // A page with short notes has one address for all.
+        Titles::Missing if is_same_source && is_address => !compare::share_subjects(new, known),
         Titles::Equal | Titles::Missing => {
             key.starts_with("title:")
                 && (compare::are_two_texts(new, known) || is_same_source && compare::are_issues(new, known))
@@ -762,6 +764,17 @@ mod tests {
     fn two_items_of_one_source_may_share_an_address() {
         let live = |title| Item { url: "https://x.org/live", title, ..A };
         assert_eq!(placed(&[live("Live: morning session"), live("Live: afternoon session")])[1].0, 1);
+    }
+
+    #[test]
+    fn notes_without_a_title_are_one_story_by_their_words_not_by_their_address() {
+        let note = |text| Item { url: "https://x.org/notes", title: "", text, ..A };
+        let notes = [
+            note("The swimming pool looks for three lifeguards."),
+            note("The market opens on Saturday at the station."),
+            note("The swimming pool now looks for three lifeguards."),
+        ];
+        assert_eq!(placed(&notes).iter().map(|(story, _)| *story).collect::<Vec<_>>(), [0, 1, 0]);
     }
 
     #[test]

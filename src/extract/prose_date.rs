@@ -253,9 +253,6 @@ fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, DateRole)
         return None;
     }
     let (mut at, mut found, mut role) = (0, None, DateRole::Plain);
-    if let Some(span) = short_age(tokens) {
-        return Some((now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date(), role));
-    }
     while let Some(rest) = tokens.get(at..).filter(|rest| !rest.is_empty()) {
         let told = found.is_none().then(|| relative_at(rest, now)).flatten();
         if let Some((date, length)) = told {
@@ -279,9 +276,12 @@ fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, DateRole)
     found.map(|day| (day, role))
 }
 
-/// "2d", "3 wk": an age in a field for dates that says no more. Minutes and months share a letter.
-fn short_age(tokens: &[TextToken]) -> Option<Span> {
-    let [count, unit] = tokens else { return None };
+/// "2d", "5 h": an age where the element is there for one. Anywhere else, it is a time of day or a duration. Minutes and months share
+/// a letter.
+pub(super) fn short_age(text: &str, now: Timestamp) -> Option<Date> {
+    let folded = folded(text);
+    let tokens = tokens(&folded);
+    let [count, unit] = &tokens[..] else { return None };
     let unit = match unit.text {
         "h" => TimeUnit::Hour,
         "d" => TimeUnit::Day,
@@ -289,7 +289,8 @@ fn short_age(tokens: &[TextToken]) -> Option<Span> {
         "y" => TimeUnit::Year,
         _ => return None,
     };
-    span(unit, count.text.parse().ok()?)
+    let span = span(unit, count.text.parse().ok()?)?;
+    Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date())
 }
 
 /// A day relative to today at the start of the tokens, and its number of tokens.
@@ -353,6 +354,11 @@ pub(super) fn line_from_today(line: &str, now: Timestamp) -> Option<Date> {
 /// Whether a text says nothing but how long ago something was: "il y a 2 heures".
 pub(super) fn is_relative_only(text: &str) -> bool {
     day_from_today(text, Timestamp::UNIX_EPOCH).is_some()
+}
+
+/// Whether a text says nothing but how long something lasts or is ago: "2h".
+pub(super) fn is_short_age(text: &str) -> bool {
+    short_age(text, Timestamp::UNIX_EPOCH).is_some()
 }
 
 /// The year and the month that the heading of a group consists of: "Décembre 2025".
@@ -510,16 +516,21 @@ mod tests {
             ("siku 2 zilizopita", "2022-10-18"),
             ("منذ يومين", "2022-10-18"),
             ("3天前", "2022-10-17"),
-            ("2d", "2022-10-18"),
             ("1 wk ago", "2022-10-13"),
             ("2 yrs ago", "2020-10-20"),
             ("昨天", "2022-10-19"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
         }
-        for text in
-            ["Ce que dit hier le maire", "What was new 3 days ago in town", "1 hour", "Plan for today"]
-        {
+        for text in [
+            "Ce que dit hier le maire",
+            "What was new 3 days ago in town",
+            "1 hour",
+            "Plan for today",
+            "2d",
+            "18h",
+            "9 h",
+        ] {
             assert_eq!(find(text, DateOrder::Dmy), None, "{text}");
         }
     }

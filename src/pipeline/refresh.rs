@@ -365,7 +365,12 @@ impl Refresher {
             self.read_files(source, further, &mut known)?;
         }
         if has_entries && recogniser.has_doubtful(&known) {
-            let recent = self.store.read(|r| r.intake().recent(&source.id))?;
+            let mut recent = self.store.read(|r| r.intake().recent(&source.id))?;
+            let namesakes = recogniser.namesakes(&recent, &known);
+            if !namesakes.is_empty() {
+                let attached = self.store.read(|r| r.intake().attached(&source.id, &namesakes))?;
+                prepare::add_files(recent.iter_mut().map(|(key, stored)| (&*key, stored)), attached);
+            }
             let relisted = recogniser.recognise_relisted(recent, &known);
             known.extend(relisted);
         }
@@ -381,7 +386,10 @@ impl Refresher {
     ) -> Result<(), StoreError> {
         keys.retain(|key| known.contains_key(key));
         if !keys.is_empty() {
-            prepare::add_files(known, self.store.read(|r| r.intake().attached(&source.id, &keys))?);
+            prepare::add_files(
+                known.iter_mut(),
+                self.store.read(|r| r.intake().attached(&source.id, &keys))?,
+            );
         }
         Ok(())
     }

@@ -23,6 +23,10 @@ const LINKS_MAX: usize = 12;
 const SHARED_AROUND_MAX: usize = 12;
 /// Fewer records of one address need dates to be told from the columns of one record.
 const UNDATED_MIN: usize = 3;
+/// The rank of a link with words to a page.
+const BEST_RANK: u8 = 3;
+/// What can be done with a record is said in so many words.
+const ACTION_WORDS_MAX: usize = 4;
 
 /// The links without those that stand beside the main one of their record: a row, a list item, a card among others like it.
 pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
@@ -38,7 +42,14 @@ pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
     for (anchor, record) in anchors.iter().zip(&records) {
         homes.entry(&anchor.key).or_default().extend(record);
     }
-    let is_beside = |anchor: &Anchor, record: NodeId| {
+    let uses = uses_of(&anchors);
+    let is_action = |at: usize, record: NodeId| {
+        let before = within[&record].iter().take_while(|other| **other != at).map(|other| &anchors[*other]);
+        let mut titles = before.filter(|other| other.key != anchors[at].key && is_titled(other, &uses));
+        titles.any(|title| is_action_on(&anchors[at], title, &uses))
+    };
+    let is_beside = |at: usize, record: NodeId| {
+        let anchor = &anchors[at];
         let others =
             || within[&record].iter().map(|at| &anchors[*at]).filter(|other| other.key != anchor.key);
         let best = others().map(rank).max().unwrap_or_default();
@@ -48,14 +59,50 @@ pub(super) fn main_links(anchors: Vec<Anchor>) -> Vec<Anchor> {
         // A topic or an author stands in many records, a story in its own.
         let is_shared = homes[anchor.key.as_str()].len() > 1
             && others().any(|other| rank(other) >= rank(anchor) && homes[other.key.as_str()].len() == 1);
-        is_second || is_shared || others().any(|other| is_call_to(anchor, other))
+        is_second || is_shared || others().any(|other| is_call_to(anchor, other)) || is_action(at, record)
     };
-    let kept: Vec<bool> = anchors
+    let kept: Vec<bool> = records
         .iter()
-        .zip(&records)
-        .map(|(anchor, record)| record.is_none_or(|record| !is_beside(anchor, record)))
+        .enumerate()
+        .map(|(at, record)| record.is_none_or(|record| !is_beside(at, record)))
         .collect();
     anchors.into_iter().zip(kept).filter_map(|(anchor, is_kept)| is_kept.then_some(anchor)).collect()
+}
+
+/// How many addresses have links with a text, whatever its figures: "Edit", "3 comments".
+fn uses_of(anchors: &[Anchor]) -> HashMap<String, usize> {
+    let mut keys: HashMap<String, HashSet<&str>> = HashMap::new();
+    for anchor in anchors {
+        keys.entry(without_figures(&anchor.text)).or_default().insert(&anchor.key);
+    }
+    keys.into_iter().map(|(text, keys)| (text, keys.len())).collect()
+}
+
+fn without_figures(text: &str) -> String {
+    words::plain(text).chars().filter(|c| !c.is_numeric()).collect::<String>().trim().to_owned()
+}
+
+/// Whether the text of a link may be the title of its record, as no other record has it.
+fn is_titled(anchor: &Anchor, uses: &HashMap<String, usize>) -> bool {
+    rank(anchor) == BEST_RANK
+        && !anchor.text.is_empty()
+        && !is_date_only(&anchor.text)
+        && uses.get(&without_figures(&anchor.text)) == Some(&1)
+}
+
+/// Whether a link behind the title of its record says what can be done with that or counts what belongs to it, as such links of other
+/// records do, or as its address says: "Share", "3 comments", `/story/edit`.
+fn is_action_on(anchor: &Anchor, title: &Anchor, uses: &HashMap<String, usize>) -> bool {
+    let is_in_heading =
+        anchor.element.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX).any(is_heading);
+    let count = words::count(&anchor.text);
+    let is_shorter = count <= ACTION_WORDS_MAX && count < words::count(&title.text);
+    let is_repeated = uses.get(&without_figures(&anchor.text)).is_some_and(|uses| *uses >= UNDATED_MIN);
+    let is_below = anchor.key.strip_prefix(&title.key).is_some_and(|rest| rest.starts_with(['/', '?']));
+    let is_count = anchor.text.trim_start().starts_with(|c: char| c.is_ascii_digit())
+        && words::count(&anchor.text) == 2
+        && !is_date_only(&anchor.text);
+    !is_in_heading && is_shorter && (is_repeated || is_below || is_count)
 }
 
 /// Whether a link beside another one of its record only calls to read that: "Leer más sobre TITLE", or the same page with a query.
@@ -92,7 +139,7 @@ fn rank(anchor: &Anchor) -> u8 {
         () if is_file_label(&anchor.text) => 0,
         () if is_call(&anchor.text) => 1,
         () if is_file => 2,
-        () => 3,
+        () => BEST_RANK,
     }
 }
 
@@ -189,11 +236,17 @@ fn are_records(elements: &[ElementRef]) -> bool {
         element.value().name() == first.value().name()
             && element.value().classes().next() == first.value().classes().next()
     };
-    let subjects: HashSet<String> = elements.iter().filter_map(|element| subject_of(*element)).collect();
-    let is_dated = elements.iter().all(|element| has_date(*element));
+    let subjects: Vec<String> = elements.iter().filter_map(|element| subject_of(*element)).collect();
+    let distinct = subjects.iter().collect::<HashSet<_>>().len();
+    let days: Vec<String> = elements.iter().filter_map(|element| date_of(*element)).collect();
+    let is_dated = days.len() == elements.len();
+    // One title may be that of several days.
+    let is_told_apart =
+        || is_dated && subjects.iter().zip(&days).collect::<HashSet<_>>().len() == elements.len();
     elements.len() > 1
         && elements.iter().all(is_alike)
         && subjects.len() == elements.len()
+        && (distinct == subjects.len() || is_told_apart())
         && (is_dated
             || elements.len() >= UNDATED_MIN && elements.iter().all(|element| heading_of(*element).is_some()))
 }
@@ -215,12 +268,18 @@ fn subject_of(record: ElementRef) -> Option<String> {
     heading_of(record).or_else(|| first_subject(links.map(text_of)))
 }
 
-fn has_date(record: ElementRef) -> bool {
+/// The first date of a record, in words.
+fn date_of(record: ElementRef) -> Option<String> {
     let rules = DateRules::strict(DateOrder::Dmy);
-    record.descendants().filter_map(ElementRef::wrap).any(|element| {
-        let says_date =
-            |text: String| StatedDates::of(&text, rules, DateContext::Text) != StatedDates::default();
-        element.value().name() == "time" || text_within(element, DATE_CHARS_MAX).is_some_and(says_date)
+    record.descendants().filter_map(ElementRef::wrap).find_map(|element| {
+        let text = text_within(element, DATE_CHARS_MAX);
+        let told = text.map(|text| StatedDates::of(&text, rules, DateContext::Text));
+        let told = told.filter(|told| *told != StatedDates::default()).map(|told| format!("{told:?}"));
+        let time = || {
+            (element.value().name() == "time")
+                .then(|| element.attr("datetime").unwrap_or_default().to_owned())
+        };
+        told.or_else(time)
     })
 }
 
@@ -261,6 +320,37 @@ mod tests {
         let rows = titles
             .map(|title| format!("<tr><td>4 October 2022</td><td><a href=/notes>{title}</a></td></tr>"));
         assert_eq!(found(&format!("<table>{}</table>", rows.concat())).len(), 3);
+    }
+
+    #[test]
+    fn records_of_one_title_and_address_are_told_apart_by_their_days() {
+        let row =
+            |day: u8| format!("<tr><td>{day} October 2022</td><td><a href=/swim>Swimming</a></td></tr>");
+        let other = "<tr><td>9 October 2022</td><td><a href=/run>Running for all</a></td></tr>";
+        let rows = [3, 5, 7].map(row).concat();
+        assert_eq!(found(&format!("<table>{rows}{other}</table>")).len(), 4);
+    }
+
+    #[test]
+    fn what_can_be_done_with_a_record_or_is_counted_of_it_is_no_record() {
+        for (text, href) in [
+            ("N replies", "/nN/replies"),
+            ("1 reply", "/nN/replies"),
+            ("Print", "/print?n=N"),
+            ("Ask on the board", "https://board.example/N"),
+            ("Edit", "/nN/edit"),
+        ] {
+            let card = |n: u8| {
+                let (text, href) = (text.replace('N', &n.to_string()), href.replace('N', &n.to_string()));
+                format!(
+                    "<div class=item><p><a href=/n{n}>Part {} of the town gets a new road</a></p><i>{n} October 2022</i><p><a href={href}>{text}</a></p></div>",
+                    ["north", "south", "east", "west"][usize::from(n)]
+                )
+            };
+            let found = found(&(0..4).map(card).collect::<String>());
+            let places: Vec<&str> = found.iter().map(|(_, part)| part.as_str()).collect();
+            assert_eq!(places, ["n0", "n1", "n2", "n3"], "{text}");
+        }
     }
 
     #[test]

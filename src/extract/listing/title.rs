@@ -8,7 +8,7 @@ use super::cards::{Card, elements_of, is_byline, is_title_of_part};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
-use crate::extract::prose_date::{is_date_only, is_relative_only};
+use crate::extract::prose_date::{is_date_only, is_relative_only, is_short_age};
 use crate::extract::words;
 use crate::model::feed::RawEntry;
 use crate::support::text::{fold, one_line};
@@ -110,8 +110,13 @@ fn whole_title(card: &Card, title: &str) -> Option<String> {
 
 /// Whether a text may be a title, of any length.
 fn is_title(text: &str) -> bool {
-    let says_only_a_little =
-        || is_call(text) || is_file_label(text) || is_date_only(text) || is_relative_only(text);
+    let says_only_a_little = || {
+        is_call(text)
+            || is_file_label(text)
+            || is_date_only(text)
+            || is_relative_only(text)
+            || is_short_age(text)
+    };
     text.chars().any(char::is_alphabetic) && (text.len() > LITTLE_BYTES_MAX || !says_only_a_little())
 }
 
@@ -180,7 +185,7 @@ fn picture_title(card: &Card) -> Option<String> {
     let shown = card.anchors.iter().flat_map(|(anchor, _)| anchor.select(&images));
     // Beside other words, two may only say what a picture shows.
     let text = text_of(card.record);
-    let is_alone = text.is_empty() || is_date_only(&text) || is_relative_only(&text);
+    let is_alone = text.is_empty() || is_date_only(&text) || is_relative_only(&text) || is_short_age(&text);
     let words_min = if is_alone { 2 } else { 3 };
     let is_logo = |image: &ElementRef| {
         let says = [image.attr("alt"), image.attr("src"), image.attr("class")];

@@ -10,7 +10,7 @@ use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{
-    DateContext, DateRules, StatedDates, line_from_today, midnight, names_hours,
+    DateContext, DateRules, StatedDates, line_from_today, midnight, names_hours, short_age,
 };
 use crate::model::event::{Event, EventTime};
 
@@ -56,6 +56,8 @@ enum Rank {
     Whole,
     /// In a text of what is named as an event.
     EventText,
+    /// A bare count of hours or days in what is named as an age: "5h".
+    Age,
 }
 
 /// What a card or an article says of its dates.
@@ -192,6 +194,8 @@ impl<'a> VisibleDates<'a> {
             Some(text) if field == DateContext::Named => stated_dates(element, text, self.rules),
             Some(text) => StatedDates::of(text, self.rules, field),
         };
+        let age = text.zip(self.rules.now).filter(|_| self.is_card && is_age(element));
+        self.note(Rank::Age, age.and_then(|(text, now)| short_age(text, now)).and_then(midnight), element);
         let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
@@ -445,6 +449,14 @@ pub(in crate::extract) fn is_date_name(class: &str) -> bool {
     }) || lower.ends_with("date")
 }
 
+/// Whether an element is there for an age: "time-ago".
+fn is_age(element: ElementRef) -> bool {
+    let is_name = |class: &str| {
+        class.to_ascii_lowercase().split(['-', '_']).any(|part| matches!(part, "ago" | "timeago"))
+    };
+    matches!(element.value().name(), "relative-time" | "time-ago") || element.value().classes().any(is_name)
+}
+
 /// "updated", "entry-modified": the date of a change. `updated` also stands beside `published`, for one date.
 fn is_update_name(class: &str) -> bool {
     class.split(['-', '_']).any(|part| part.eq_ignore_ascii_case("modified"))
@@ -655,6 +667,20 @@ mod tests {
             assert_eq!(dates(date), published("2022-10-11"), "{date}");
         }
         assert_eq!(dates("<time datetime=2022>2022</time>"), [None, None, None]);
+    }
+
+    #[test]
+    fn a_bare_hour_is_an_age_only_where_an_element_is_there_for_one() {
+        for date in
+            ["<span class=hour>6h</span>", "<td>14 h</td>", "<time>9h</time>", "<span class=date>5d</span>"]
+        {
+            assert_eq!(dates(date), [None, None, None], "{date}");
+        }
+        let both = "<i>6h</i> <p>DAY October 2022</p>";
+        assert_eq!(dates(both), published("2022-10-11"));
+        assert_eq!(dates("<span class=time-ago>5d</span>"), published("2022-10-15"));
+        assert_eq!(dates("<span class=timeago>5d</span> <p>DAY October 2022</p>"), published("2022-10-11"));
+        assert_eq!(dates("<span>5 h ago</span>"), published("2022-10-20"));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct ListedEntry {
     pub is_same: bool,
     /// Its own identity is that of another entry, of the same title.
     pub is_reissue: bool,
+    /// Another number in identifier and address tells it from a stored entry of the same title.
+    pub is_next_issue: bool,
 }
 
 /// An entry ready for a decision.
@@ -64,7 +66,11 @@ const OUTLINE_BYTES_MAX: usize = 2_000;
 const FILES_MAX: usize = 16;
 
 /// Adds to what is known of entries the files that they came with.
-pub fn add_files(known: &mut HashMap<String, StoredSummary>, attached: Vec<(String, Vec<String>, String)>) {
+pub fn add_files<'a>(
+    known: impl Iterator<Item = (&'a String, &'a mut StoredSummary)>,
+    attached: Vec<(String, Vec<String>, String)>,
+) {
+    let mut known: HashMap<&String, &mut StoredSummary> = known.collect();
     for (key, enclosed, markup) in attached {
         if let Some(stored) = known.get_mut(&key) {
             stored.files = enclosed.into_iter().chain(linked_files(&markup)).take(FILES_MAX).collect();
@@ -131,6 +137,8 @@ pub struct Recogniser {
     outlines: Vec<Option<Outline>>,
     /// The keys of entries that are stored under other identities than those they bear, by their positions.
     relisted: HashMap<usize, String>,
+    /// The positions of entries that are the next issues of stored ones, by their numbers.
+    next_issues: HashSet<usize>,
     /// Identities count places in the list: an entry with another title than the known one is another.
     is_positional: bool,
     /// Identities may stand for whatever is newest: not so many entries changed wholly that the page is in another language.
@@ -149,6 +157,7 @@ impl Recogniser {
             fingerprints,
             outlines: Vec::new(),
             relisted: HashMap::new(),
+            next_issues: HashSet::new(),
             is_positional: false,
             may_have_fronts: false,
         }
@@ -265,6 +274,25 @@ impl Recogniser {
         (0..self.entries.len()).any(|at| self.known_key(at, known).is_none())
     }
 
+    /// The keys of stored entries that such an entry may be, or whose next issue, by the files that it comes with.
+    pub fn namesakes(
+        &self,
+        recent: &[(String, StoredSummary)],
+        known: &HashMap<String, StoredSummary>,
+    ) -> Vec<String> {
+        let doubtful = (0..self.entries.len()).filter(|at| self.known_key(*at, known).is_none());
+        let titles: HashSet<String> = doubtful
+            .filter_map(|at| self.outlines[at].as_ref())
+            .filter(|outline| !outline.raw.enclosures.is_empty())
+            .filter_map(|outline| Some(fold(&outline.raw.title.as_ref()?.value)))
+            .collect();
+        if titles.is_empty() {
+            return Vec::new();
+        }
+        let namesakes = recent.iter().filter(|(_, stored)| titles.contains(&fold(&stored.title)));
+        namesakes.map(|(key, _)| key.clone()).collect()
+    }
+
     /// Puts such entries under the stored ones that they are, of the source's latest. Answers what is known of these.
     pub fn recognise_relisted(
         &mut self,
@@ -281,6 +309,7 @@ impl Recogniser {
             .map(|(at, Outline { raw, .. })| Doubtful {
                 at,
                 raw,
+                key: &self.keys[at],
                 is_taken: known.contains_key(&self.keys[at]),
             })
             .collect();
@@ -293,6 +322,13 @@ impl Recogniser {
         self.is_positional = doubtful.iter().any(|one| one.is_taken && found.contains_key(&one.at));
         let others: Vec<usize> =
             doubtful.iter().map(|one| one.at).filter(|at| !found.contains_key(at)).collect();
+        let is_next_issue = |one: &&Doubtful| {
+            let is_of = |(key, stored): &(String, StoredSummary)| {
+                keys::is_next_by_number(one.raw, &Identity::from_key(key), stored)
+            };
+            !found.contains_key(&one.at) && recent.iter().any(is_of)
+        };
+        self.next_issues = doubtful.iter().filter(is_next_issue).map(|one| one.at).collect();
         self.relisted = found.into_iter().map(|(at, stored)| (at, recent[stored].0.clone())).collect();
         let is_free = |key: &String| !self.relisted.values().any(|relisted| relisted == key);
         let (free, mut answer): (Vec<_>, Vec<_>) = recent.into_iter().partition(|(key, _)| is_free(key));
@@ -317,6 +353,7 @@ impl Recogniser {
             let title = || fold(&raw.title.as_ref().map(plain).unwrap_or_default());
             stored.is_some_and(|stored| fold(&stored.title) == title())
         };
+        let next_issues = self.next_issues;
         let mut listed: Vec<ListedEntry> = Vec::with_capacity(self.entries.len());
         let mut seen: HashSet<String> = HashSet::new();
         let entries = self.entries.into_iter().zip(identities).zip(self.fingerprints).enumerate();
@@ -325,7 +362,16 @@ impl Recogniser {
             if seen.insert(key.clone()) {
                 let is_same = known.get(&key).is_some_and(|known| known.fingerprint == fingerprint);
                 let is_reissue = is_reissue(at, &raw, &key);
-                listed.push(ListedEntry { raw, identity, key, fingerprint, is_same, is_reissue });
+                let is_next_issue = next_issues.contains(&at);
+                listed.push(ListedEntry {
+                    raw,
+                    identity,
+                    key,
+                    fingerprint,
+                    is_same,
+                    is_reissue,
+                    is_next_issue,
+                });
             }
         }
         listed
@@ -342,24 +388,30 @@ impl Recogniser {
         if stored.is_some_and(|stored| keys::is_known(raw, stored)) && group.len() == 1 {
             return own.clone();
         }
-        let is_stored =
-            |one: &&Identity| known.get(&one.key()).is_some_and(|stored| keys::is_known(raw, stored));
+        let others: Vec<&Outline> = group
+            .iter()
+            .filter(|other| **other != at)
+            .filter_map(|other| self.outlines[*other].as_ref())
+            .filter(|other| !keys::is_listed_again((raw, further), (&other.raw, &other.further)))
+            .collect();
+        let others: Vec<&FurtherIdentities> = others.iter().map(|other| &other.further).collect();
+        // Nothing but their texts may tell some of them apart.
+        let has_rival = others.iter().any(|other| keys::differ_in_text_only(further, other));
+        let is_known = |stored: &StoredSummary| {
+            keys::is_known(raw, stored) && (!has_rival || keys::has_same_wording(raw, stored))
+        };
+        let is_stored = |one: &&Identity| known.get(&one.key()).is_some_and(is_known);
         if let Some(stored) = further.iter().flatten().find(is_stored) {
             return stored.clone();
         }
         // A document may list an entry twice.
-        if stored.is_some_and(|stored| keys::is_known(raw, stored) && is_of_day(raw, stored)) {
+        if stored.is_some_and(|stored| is_known(stored) && is_of_day(raw, stored)) {
             return own.clone();
         }
-        let others: Vec<&FurtherIdentities> = group
-            .iter()
-            .filter(|other| **other != at)
-            .filter_map(|other| Some(&self.outlines[*other].as_ref()?.further))
-            .collect();
-        let is_shared = others.iter().any(|other| *other != further);
+        let is_shared = others.iter().any(|other| **other != *further);
         let is_taken = match stored {
             // Of several entries, the known one keeps its identity.
-            Some(stored) if is_shared => !keys::is_known(raw, stored) || !is_of_day(raw, stored),
+            Some(stored) if is_shared => !is_known(stored) || !is_of_day(raw, stored),
             Some(stored) => {
                 keys::is_reused(raw, stored)
                     || self.is_positional && keys::has_other_title(raw, stored)
@@ -391,7 +443,8 @@ fn distinguishing_identity(
         further[*kind].is_some() && !of_stored && others.iter().all(|other| other[*kind] != further[*kind])
     };
     let first = (0..further.len()).find(tells);
-    first.and_then(|kind| further[kind].clone()).or_else(|| further.iter().rev().flatten().next().cloned())
+    let last = || further[..5].iter().rev().chain(&further[5..]).flatten().next().cloned();
+    first.and_then(|kind| further[kind].clone()).or_else(last)
 }
 
 fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
@@ -419,7 +472,7 @@ impl Preparation<'_> {
         }
         let recurring = recurring_titles(&listed);
         let candidate = |(at, listed): (usize, ListedEntry)| {
-            let is_recurring = recurring.contains(&at) || listed.is_reissue;
+            let is_recurring = recurring.contains(&at) || listed.is_reissue || listed.is_next_issue;
             let cleaned = (!listed.is_same).then(|| Box::new(self.clean(&listed, is_recurring)));
             Candidate { key: listed.key, fingerprint: listed.fingerprint, cleaned }
         };
@@ -607,6 +660,7 @@ mod tests {
         let read = |entries: &Vec<RawEntry>| {
             let mut recogniser = Recogniser::new(entries.clone());
             recogniser.outline(&known, !known.is_empty());
+            recogniser.recognise_relisted(known.clone().into_iter().collect(), &known);
             let listed = recogniser.recognise(&known);
             known.extend(
                 listed.iter().map(|one| (one.key.clone(), StoredSummary::of(&one.raw, &one.fingerprint))),
@@ -650,6 +704,65 @@ mod tests {
             assert_eq!(keys[1], keys[0][1..], "alone, it is still known");
             assert!(keys[0].iter().all(|key| keys[2].contains(key)), "{keys:?}");
         }
+    }
+
+    /// A note with a text; without a title or a day, if they are empty.
+    fn note(guid: Option<&str>, title: &str, day: &str, text: &str) -> RawEntry {
+        let text_of = |value: &str| RawText { value: value.into(), ..RawText::default() };
+        RawEntry {
+            title: Some(text_of(title)).filter(|_| !title.is_empty()),
+            summary: Some(text_of(text)),
+            ..raw(guid, "https://x.org/notes", title, day)
+        }
+    }
+
+    const NOTES: [&str; 3] = [
+        "The swimming pool looks for three lifeguards.",
+        "The market opens on Saturday at the station.",
+        "Trams stop for repairs of the old bridge.",
+    ];
+
+    #[test]
+    fn notes_without_a_title_that_share_an_address_are_all_kept() {
+        for guid in [None, Some("n")] {
+            let day = |at: usize| format!("2026-11-0{}", at + 1);
+            let notes: Vec<RawEntry> = (0..3).map(|at| note(guid, "", &day(at), NOTES[at])).collect();
+            let edited = note(guid, "", &day(1), &NOTES[1].replace("Saturday", "Sunday"));
+            let keys = keys_of(&[notes.clone(), vec![notes[2].clone(), edited, notes[0].clone()]]);
+            assert_eq!(keys[0].iter().collect::<HashSet<_>>().len(), 3, "{keys:?}");
+            assert_eq!(keys[1], [&*keys[0][2], &*keys[0][1], &*keys[0][0]]);
+            let alone = keys_of(&notes.iter().map(|note| vec![note.clone()]).collect::<Vec<_>>());
+            assert_eq!(alone.iter().flatten().collect::<HashSet<_>>().len(), 3, "{alone:?}");
+        }
+    }
+
+    #[test]
+    fn entries_of_one_document_that_differ_in_nothing_but_their_text_are_all_kept() {
+        for day in ["", "2026-11-01"] {
+            let of = |text: &str| note(Some("c"), "Notice", day, text);
+            let all: Vec<RawEntry> = NOTES.iter().map(|text| of(text)).collect();
+            let keys = keys_of(&[all.clone(), vec![all[1].clone(), all[2].clone()], all.clone()]);
+            assert_eq!(keys[0].iter().collect::<HashSet<_>>().len(), 3, "{keys:?}");
+            assert_eq!((&keys[1][..], &keys[2]), (&keys[0][1..], &keys[0]));
+            let later = keys_of(&[vec![all[0].clone()], all.clone()]);
+            assert!(later[1].len() == 3 && later[1].contains(&later[0][0]), "{later:?}");
+            let start = of("The swimming pool looks");
+            assert_eq!(keys_of(&[vec![start, all[0].clone()]])[0].len(), 1, "with the start of its text");
+        }
+    }
+
+    #[test]
+    fn a_title_that_recurs_undated_with_another_day_or_another_file_is_of_another_entry() {
+        let class =
+            |day: u8| vec![note(Some("y"), "Yoga", "", &format!("Thursday {day} November 2026 at 6 pm"))];
+        let keys = keys_of(&[class(5), class(12), class(19), class(12)]);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
+        assert_eq!(keys[3], keys[1]);
+        let issue =
+            |number: u8| vec![raw(Some("l"), &format!("https://x.org/l/letter-{number}.pdf"), "Letter", "")];
+        let keys = keys_of(&[issue(7), issue(8), issue(9), issue(9)]);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
+        assert_eq!(keys[3], keys[2]);
     }
 
     #[test]

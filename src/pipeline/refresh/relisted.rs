@@ -16,6 +16,8 @@ pub(super) struct Doubtful<'a> {
     pub at: usize,
     /// With a title in plain text.
     pub raw: &'a RawEntry,
+    /// The key of its own identity.
+    pub key: &'a str,
     /// Its identity is that of a stored entry which it does not seem to be.
     pub is_taken: bool,
 }
@@ -80,7 +82,7 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
         for (key, listed) in &listed {
             let ([one], Some(stored)) = (listed.as_slice(), stored.get(key)) else { continue };
             // Of several, the oldest: where one was stored again before it was recognised.
-            let oldest = stored.last().filter(|at| keys::has_same_text(one.raw, &free[**at].1));
+            let oldest = stored.iter().rev().find(|at| keys::has_same_text(one.raw, &free[**at].1));
             let is_candidate = match place {
                 MatchedPlace::Address | MatchedPlace::Path => true,
                 MatchedPlace::Text => {
@@ -89,7 +91,8 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
                 // Its title alone tells where the identity does not.
                 MatchedPlace::None => one.is_taken && (key.2.is_some() || stored.len() == 1),
             };
-            if let Some(at) = oldest.filter(|_| is_candidate) {
+            // What it was found not to be by its identity, it is not by less.
+            if let Some(at) = oldest.filter(|at| is_candidate && free[**at].0 != one.key) {
                 found.insert(one.at, *at);
                 used.insert(*at);
             }
@@ -131,7 +134,7 @@ fn is_under_another_slug(raw: &RawEntry, known: &StoredSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::feed::RawText;
+    use crate::model::feed::{Enclosure, RawText};
     use crate::pipeline::refresh::visits::tests::raw;
 
     fn found(listed: &[(RawEntry, bool)], stored: &[RawEntry]) -> Vec<Option<usize>> {
@@ -140,7 +143,7 @@ mod tests {
         let doubtful: Vec<Doubtful> = listed
             .iter()
             .enumerate()
-            .map(|(at, (raw, is_taken))| Doubtful { at, raw, is_taken: *is_taken })
+            .map(|(at, (raw, is_taken))| Doubtful { at, raw, key: "", is_taken: *is_taken })
             .collect();
         let found = recognise(&doubtful, &free);
         (0..listed.len()).map(|at| found.get(&at).copied()).collect()
@@ -196,6 +199,19 @@ mod tests {
         assert_eq!(found(&[(marked, false)], &[of(slug, TEXT, DAY)]), [None], "an identifier of its own");
         let twice = [of(slug, TEXT, DAY), of("https://x.org/a/bridge", TEXT, DAY)];
         assert_eq!(found(&[(of("https://x.org/a/open", TEXT, DAY), false)], &twice), [None], "of two");
+    }
+
+    #[test]
+    fn an_undated_entry_with_the_next_file_is_not_the_known_one() {
+        let of = |number: u8| RawEntry {
+            enclosures: vec![Enclosure {
+                url: format!("https://x.org/files/letter-{number}.pdf"),
+                ..Enclosure::default()
+            }],
+            ..raw("https://x.org/letter", "The letter of the town", "")
+        };
+        assert_eq!(found(&[(of(8), false)], &[of(8)]), [Some(0)]);
+        assert_eq!(found(&[(of(9), false)], &[of(8)]), [None]);
     }
 
     #[test]
