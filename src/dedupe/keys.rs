@@ -684,11 +684,12 @@ pub fn is_known(raw: &RawEntry, known: &StoredSummary) -> bool {
 /// Whether an entry has the title of the known one, and no text of other matters or of another occasion.
 pub fn has_same_text(raw: &RawEntry, known: &StoredSummary) -> bool {
     let (title, text) = text_of(raw);
+    let is_undated = raw.date().is_none() && known.date.is_none();
     is_same_title(title, &known.title)
         && !are_of_other_matters(text, &known.summary)
         && !are_of_other_occasions(text, &known.summary)
         && !is_other_event(raw, known)
-        && !(raw.date().is_none() && known.date.is_none() && has_next_file(raw, known))
+        && (!is_undated || !has_next_file(raw, known))
 }
 
 /// A text of fewer words may be that of many entries.

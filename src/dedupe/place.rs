@@ -235,36 +235,43 @@ impl<L: EntryIndex> Placer<'_, L> {
         if sketch.language == 0 || self.opinions.iter().any(|opinion| opinion.is_same) {
             return Ok(());
         }
-        let languages = self.index.languages()?;
-        for language in languages
-            .into_iter()
-            .filter(|language| *language != 0 && *language != sketch.language)
-            .take(LANGUAGES_MAX)
-        {
-            self.in_language(language)?;
-        }
-        Ok(())
+        let languages = self.index.languages()?.into_iter();
+        let languages = languages.filter(|language| *language != 0 && *language != sketch.language);
+        let anchors: Vec<Vec<u32>> =
+            languages.take(LANGUAGES_MAX).map(|language| sketch.anchors(language).collect()).collect();
+        let around = Some(sketch.day).filter(|day| *day != NO_DAY);
+        // All languages are looked up at once.
+        let mut postings = self.ask(&anchors.concat(), around)?.into_iter();
+        let of_language = |anchors: &Vec<u32>| {
+            let postings: Vec<Vec<Posting>> = postings.by_ref().take(anchors.len()).collect();
+            self.nearest(anchors, &postings)
+        };
+        let nearest: Vec<Vec<EntryKey>> = anchors.iter().map(of_language).collect();
+        self.index.look_ahead(&nearest.concat())?;
+        nearest.iter().try_for_each(|entries| self.in_language(entries))
     }
 
-    fn in_language(&mut self, language: u32) -> Result<(), L::Error> {
+    /// The entries of a language that share the most anchors, given with their postings.
+    fn nearest(&self, anchors: &[u32], postings: &[Vec<Posting>]) -> Vec<EntryKey> {
         let sketch = self.new.sketch;
-        let features: Vec<u32> = sketch.anchors(language).collect();
         let weights = sketch.concepts().map(kind_weight).chain(std::iter::repeat(compare::LINK_WEIGHT));
-        let around = Some(sketch.day).filter(|day| *day != NO_DAY);
-        let postings = self.ask(&features, around)?;
         let mut votes: HashMap<EntryKey, (f32, Posting)> = HashMap::new();
-        for ((anchor, postings), weight) in features.iter().zip(&postings).zip(weights) {
+        for ((anchor, postings), weight) in anchors.iter().zip(postings).zip(weights) {
             let weight = weight * rarity(self.seen.get(anchor).map_or(0, |seen| seen.0));
             for posting in postings.iter().filter(|posting| posting.is_placed) {
                 votes.entry(posting.entry).or_insert((0.0, *posting)).0 += weight;
             }
         }
         let votes_min = if sketch.words < SHORT_WORDS_MAX { SHORT_VOTES_MIN } else { VOTES_MIN };
+        best(&votes, TRANSLATIONS_MAX, votes_min)
+    }
+
+    /// Compares with the nearest entries in another language.
+    fn in_language(&mut self, nearest: &[EntryKey]) -> Result<(), L::Error> {
+        let sketch = self.new.sketch;
         let mut candidates: Vec<(KnownEntry, ConceptSimilarity)> = Vec::new();
-        let nearest = best(&votes, TRANSLATIONS_MAX, votes_min);
-        self.index.look_ahead(&nearest)?;
         for entry in nearest {
-            let Some(known) = self.index.known(entry)? else { continue };
+            let Some(known) = self.index.known(*entry)? else { continue };
             let nearness = compare::nearness(sketch, &known.sketch);
             candidates.push((known, nearness));
         }
