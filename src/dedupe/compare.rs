@@ -29,6 +29,7 @@ pub enum Evidence {
     Rival { share: f32, letters: f32 },
     Issues,
     Updated,
+    Repeated,
 }
 
 impl fmt::Display for Evidence {
@@ -79,6 +80,7 @@ impl fmt::Display for Evidence {
             Evidence::Issues => {
                 f.write_str("each has a figure or a month that the other has not, as in a series")
             }
+            Evidence::Repeated => f.write_str("what they share, their sources put under other stories too"),
             Evidence::Updated => f.write_str("the title says that it is an update of the other"),
         }
     }
@@ -567,7 +569,7 @@ pub const CONCEPT_WEIGHTS: [f32; 4] = [1.0, 2.0, 0.7, 2.5];
 /// Weight of a shared link or picture, in words.
 pub const LINK_WEIGHT: f32 = 4.0;
 /// Minimum weight of what a translation shares: a few shared words are not enough.
-const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
+pub const TRANSLATION_WEIGHT_MIN: f32 = 2.5;
 /// How likely a translation is: how alike it is by letters, and by names, figures and subjects with their weight; and how much more
 /// than any other story, by letters with their weight. Chosen with texts of six languages in view.
 const WORDS_WEIGHT: f32 = 1.2;

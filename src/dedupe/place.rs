@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::compare::{self, ConceptSimilarity, Evidence, Titles, TranslationSimilarity};
+use super::compare::{self, Comparison, ConceptSimilarity, Evidence, Titles, TranslationSimilarity};
 use super::entry_index::{
     EntryIndex, KnownEntry, POSTINGS_MAX, Posting, Postings, RARE_STORIES_MAX, stories,
 };
@@ -28,6 +28,10 @@ pub struct NewEntry<'a> {
 const OF_ONE_SOURCE_MAX: usize = 2;
 /// Without what their sources repeat, two texts are compared if each has as many shingles left.
 const OWN_SHINGLES_MIN: usize = 4;
+/// Of a text that is mostly repeated, less than one in so many shingles is its own.
+const MOSTLY_REPEATED: usize = 3;
+/// Texts that share less are no copies, whatever is left out of them.
+const REPEATED_SHARE_MIN: f32 = 0.2;
 /// Maximum number of known entries compared as copies, and as translations.
 const COPIES_MAX: usize = 6;
 const TRANSLATIONS_MAX: usize = 6;
@@ -179,21 +183,18 @@ impl<L: EntryIndex> Placer<'_, L> {
         self.index.look_ahead(&nearest)?;
         for entry in nearest {
             let Some(known) = self.index.known(entry)? else { continue };
-            if known.sketch.words < sketch.words {
+            let unknown: Vec<u32> = if known.sketch.words < sketch.words {
                 // Then the phrases of the known entry are the ones that count.
-                let unknown: Vec<u32> =
-                    known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect();
-                self.ask(&unknown, None)?;
-            }
+                known.sketch.shingles().filter(|handle| !self.seen.contains_key(handle)).collect()
+            } else {
+                Vec::new()
+            };
+            let theirs = self.ask(&unknown, None)?;
             let mut verdict = compare::copy(sketch, &known.sketch, |shingle| self.is_rare(shingle));
-            if verdict.is_same && matches!(verdict.evidence, Evidence::Text { .. }) {
-                let repeated = self.repeated(&known, features.iter().zip(&postings));
-                let own =
-                    |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
-                if !repeated.is_empty() && own(sketch).min(own(&known.sketch)) >= OWN_SHINGLES_MIN {
-                    let is_own = |shingle| self.is_rare(shingle) && !repeated.contains(&shingle);
-                    verdict = compare::copy(sketch, &known.sketch, is_own);
-                }
+            if may_be_repeated(&verdict) {
+                let looked_up = features.iter().zip(&postings).chain(unknown.iter().zip(&theirs));
+                let repeated = self.repeated(&known, looked_up);
+                verdict = self.without_repeated(&known.sketch, verdict, &repeated);
             }
             let differs = sketch.language != known.sketch.language
                 && sketch.language != 0
@@ -208,25 +209,50 @@ impl<L: EntryIndex> Placer<'_, L> {
         Ok(())
     }
 
-    /// The shingles that both entries have and that stand in another story of one of their sources too, as footers and banners do;
-    /// `own` are those of the new entry, and who has them.
+    /// The shingles of either entry that stand in another story of its source too, as footers and banners do, among those looked up.
     fn repeated<'p>(
         &self,
         known: &KnownEntry,
-        own: impl Iterator<Item = (&'p u32, &'p Vec<Posting>)>,
+        looked_up: impl Iterator<Item = (&'p u32, &'p Vec<Posting>)>,
     ) -> Vec<u32> {
         let sketch = self.new.sketch;
-        let is_elsewhere = |posting: &Posting| {
-            posting.is_placed
-                && posting.story != known.story
-                && (posting.source == sketch.source || posting.source == known.sketch.source)
-        };
-        own.filter(|(shingle, postings)| {
-            known.sketch.has_shingle(**shingle)
-                && (self.is_too_common(**shingle) || postings.iter().any(is_elsewhere))
-        })
-        .map(|(shingle, _)| *shingle)
-        .collect()
+        looked_up
+            .filter(|(shingle, postings)| {
+                let is_theirs = known.sketch.has_shingle(**shingle);
+                let is_elsewhere = |posting: &Posting| {
+                    posting.is_placed
+                        && posting.story != known.story
+                        && (posting.source == sketch.source
+                            || is_theirs && posting.source == known.sketch.source)
+                };
+                is_theirs && self.is_too_common(**shingle) || postings.iter().any(is_elsewhere)
+            })
+            .map(|(shingle, _)| *shingle)
+            .collect()
+    }
+
+    /// The verdict on a copy without what the sources repeat.
+    fn without_repeated(&self, known: &Sketch, verdict: Comparison, repeated: &[u32]) -> Comparison {
+        let sketch = self.new.sketch;
+        if repeated.is_empty() {
+            return verdict;
+        }
+        let own = |sketch: &Sketch| sketch.shingles().filter(|shingle| !repeated.contains(shingle)).count();
+        if own(sketch).min(own(known)) >= OWN_SHINGLES_MIN {
+            let is_own = |shingle| self.is_rare(shingle) && !repeated.contains(&shingle);
+            return compare::copy(sketch, known, is_own);
+        }
+        let short = if sketch.words <= known.words { sketch } else { known };
+        let is_all = own(short) * MOSTLY_REPEATED < short.shingles().count();
+        let is_other = verdict.is_same
+            && is_all
+            && sketch.source != known.source
+            && compare::titles(sketch, known) != Titles::Equal;
+        if is_other {
+            Comparison { is_same: false, evidence: Evidence::Repeated, ..verdict }
+        } else {
+            verdict
+        }
     }
 
     /// Compares with news in other languages.
@@ -316,11 +342,40 @@ impl<L: EntryIndex> Placer<'_, L> {
             let others =
                 candidates.iter().zip(&likeness).filter(|((other, _), _)| other.story != known.story);
             let rival = TranslationSimilarity::greatest(others.map(|(_, likeness)| likeness));
-            let verdict = compare::translation(self.new.sketch, &known.sketch, own, rival);
+            let mut verdict = compare::translation(self.new.sketch, &known.sketch, own, rival);
+            if verdict.is_same && self.is_of_what_is_repeated(&known.sketch)? {
+                verdict = Comparison { is_same: false, evidence: Evidence::Repeated, ..verdict };
+            }
             let reason = Reason::Compared(verdict.evidence);
             self.say(known, Relation::Translation, (verdict.is_same, verdict.score), reason);
         }
         Ok(())
+    }
+
+    /// Whether a translation would rest on what a source puts under all its entries: most of a text is, and of the shared concepts
+    /// hardly one is of a single story of the known entry's source.
+    fn is_of_what_is_repeated(&mut self, known: &Sketch) -> Result<bool, L::Error> {
+        let theirs: Vec<u32> = known.concepts().map(MarkedHash::word).collect();
+        let is_distinct = |concept: &MarkedHash| {
+            let seen = self.seen.get(&concept.anchor(known.language));
+            theirs.contains(&concept.word()) && seen.is_some_and(|(_, of_one_source)| *of_one_source < 2)
+        };
+        let distinct: f32 = self.new.sketch.concepts().filter(is_distinct).map(kind_weight).sum();
+        let sketch = self.new.sketch;
+        Ok(distinct < compare::TRANSLATION_WEIGHT_MIN
+            && (self.is_repeated_mostly(sketch, 1)? || self.is_repeated_mostly(known, 2)?))
+    }
+
+    /// Whether most of a text stands in at least so many stories of one source.
+    fn is_repeated_mostly(&mut self, sketch: &Sketch, stories_min: usize) -> Result<bool, L::Error> {
+        let unknown: Vec<u32> =
+            sketch.shingles().filter(|shingle| !self.seen.contains_key(shingle)).collect();
+        self.ask(&unknown, None)?;
+        let is_own = |shingle: &u32| {
+            self.seen.get(shingle).is_none_or(|(_, of_one_source)| *of_one_source < stories_min)
+        };
+        let (own, all) = (sketch.shingles().filter(is_own).count(), sketch.shingles().count());
+        Ok(all >= OWN_SHINGLES_MIN && own * MOSTLY_REPEATED < all)
     }
 
     /// Looks up the entries of features, and remembers their frequency.
@@ -347,6 +402,15 @@ impl<L: EntryIndex> Placer<'_, L> {
         self.seen.get(&shingle).is_none_or(|&(stories, of_one_source)| {
             stories <= RARE_STORIES_MAX && of_one_source <= OF_ONE_SOURCE_MAX
         })
+    }
+}
+
+/// Whether what sources repeat can have decided on a copy.
+fn may_be_repeated(verdict: &Comparison) -> bool {
+    match verdict.evidence {
+        Evidence::Text { .. } => true,
+        Evidence::FewPhrases { .. } => verdict.score >= REPEATED_SHARE_MIN,
+        _ => false,
     }
 }
 
@@ -754,6 +818,49 @@ mod tests {
             item("b", "https://y.org/1", "No tram in Linz for months", &texts[2]),
         ];
         assert_eq!(placed(&items)[2].0, 2);
+    }
+
+    #[test]
+    fn what_sources_repeat_counts_from_their_second_entry_on() {
+        let banner = "This site uses cookies to measure its audience and to remember your choices. Subscribe to our newsletter to get the \
+                      news of Styria every Monday. Share this on Facebook, Telegram and WhatsApp. Our office: Herrengasse 12, Graz.";
+        let banner_fr = "Ce site utilise des cookies pour mesurer son audience et retenir vos choix. Abonnez-vous à notre lettre pour \
+                         recevoir les nouvelles de la Styrie chaque lundi. Partagez ceci sur Facebook, Telegram et WhatsApp. Notre bureau : \
+                         Herrengasse 12, Graz.";
+        let with = |text: &str, banner: &str| format!("{text} {banner}");
+        let texts = [
+            with("The library opens on Sundays from May on.", banner),
+            with("The tram stops for repairs until the autumn.", banner),
+            with("Le maire invite les jeunes à un débat.", banner_fr),
+            with("Un incendie détruit une grange à la campagne.", banner_fr),
+            with(TEXT, banner),
+            with(
+                TEXT,
+                "Más noticias en nuestro boletín semanal, que llega cada lunes por correo a miles de lectores de toda la región.",
+            ),
+            with(
+                "El museo abre de noche.",
+                "Más noticias en nuestro boletín semanal, que llega cada lunes por correo a miles de lectores de toda la región.",
+            ),
+        ];
+        let item = |source, url, title, text, language| Item { source, url, title, text, language, ..A };
+        let items = [
+            item("a", "https://x.org/1", "Sundays at the library", &texts[0], "en"),
+            item("a", "https://x.org/2", "No tram for months", &texts[1], "en"),
+            item("f", "https://f.org/1", "Les jeunes débattent", &texts[2], "fr"),
+            item("f", "https://f.org/2", "Une grange brûle", &texts[3], "fr"),
+        ];
+        let stories = |items: &[Item]| placed(items).iter().map(|(story, _)| *story).collect::<Vec<_>>();
+        assert_eq!(stories(&items), [0, 1, 2, 3], "banners in two languages");
+        let items = [
+            items[0],
+            item("a", "https://x.org/3", "Rome gives schools a budget", &texts[4], "en"),
+            item("b", "https://y.org/1", "The museum at night", &texts[6], "en"),
+            item("b", "https://y.org/2", "Residents decide on millions", &texts[5], "en"),
+        ];
+        assert_eq!(stories(&items), [0, 1, 2, 1], "a copy with another banner");
+        let only = items.map(|item| Item { text: banner, ..item });
+        assert_eq!(stories(&only[..3]), [0, 1, 2], "nothing but a banner");
     }
 
     #[test]
