@@ -429,6 +429,8 @@ const LONG_TITLE_DAYS_MAX: i32 = 10;
 const COPY_SHARE: f32 = 0.45;
 /// For texts of similar length, where neither is a teaser.
 const WHOLE_SHARE: f32 = 0.6;
+/// The same where there are `MANY_PHRASES`: one word changed in ten leaves two thirds of the phrases, more or less.
+const WHOLE_MANY_SHARE: f32 = 0.46;
 /// A copy comes within this many days, or needs `SERIES_SHARE`.
 const COPY_DAYS_MAX: i32 = 7;
 const FEW_PHRASES: usize = 7;
@@ -465,6 +467,7 @@ fn copy_share_min(a: &Sketch, b: &Sketch, titles: Titles, overlap: &Overlap) -> 
         (true, _) => VERSION_SHARE,
         (false, Titles::Apart) if overlap.lead < LEAD_SHARE && !is_large => NEVER,
         (false, Titles::Apart) if overlap.lead < LEAD_SHARE => FRAME_SHARE,
+        (false, _) if is_whole && overlap.looked_at >= MANY_PHRASES => WHOLE_MANY_SHARE,
         (false, _) if is_whole => WHOLE_SHARE,
         (false, _) => COPY_SHARE,
     };

@@ -864,6 +864,22 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_with_one_word_in_ten_changed_is_found_under_another_title() {
+        let words =
+            |from: u32| (from..from + 240).map(|word| format!("w{:x}", word.wrapping_mul(0x9E37_79B1) >> 8));
+        let changed = |every: usize| -> String {
+            let mixed = words(0).zip(words(9_000)).enumerate();
+            mixed.map(|(at, (own, other))| if at % every == 3 { other } else { own } + " ").collect()
+        };
+        let (text, edited, other) = (changed(1_000), changed(10), changed(4));
+        let item = |source, url, title, text| Item { source, url, title, text, ..A };
+        let original = item("a", "https://x.org/1", "Rome lets residents decide", &text);
+        let copy = |text| item("b", "https://y.org/1", "Millions for the schools of a capital", text);
+        assert_eq!(placed(&[original, copy(&edited)])[1], (0, Relation::Copy));
+        assert_eq!(placed(&[original, copy(&other)])[1].0, 1, "one word in four");
+    }
+
+    #[test]
     fn a_source_that_changes_all_its_addresses_is_recognised() {
         let moved = Item { url: "https://x.org/2022/open-justice", ..A };
         assert_eq!(placed(&[A, moved])[1], (0, Relation::Copy));
