@@ -548,7 +548,7 @@ mod tests {
         assert_eq!(days(&["27-09-22", "05-10-22 10:00"]), ["2022-09-27", "2022-10-05"]);
         assert_eq!(days(&["27-11-22"]), ["2022-11-27"]);
         assert_eq!(days(&["22-09-27", "22-10-05"]), ["2022-09-27", "2022-10-05"]);
-        assert!(days(&["Wed, 05 Oct 122 08:00:00 GMT", "0022-10-05"]).is_empty(), "years that are none");
+        assert!(days(&["0022-10-05"]).is_empty(), "a year that is none");
     }
 
     #[test]
