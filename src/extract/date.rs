@@ -14,8 +14,8 @@ use crate::model::source::DateOrder;
 
 /// Longer texts, in bytes, are not dates.
 const BYTES_MAX: usize = 128;
-/// The year 1, and in zones east of it the year 0, is what programs write that have no date.
-const YEAR_MIN: i16 = 2;
+/// Years before are those of programs that have no date, or that lost the century.
+const YEAR_MIN: i16 = 99;
 /// Dates within the first two days of Unix time come from a zero taken for a date.
 const ZERO_SECONDS_MAX: i64 = 2 * 86_400;
 

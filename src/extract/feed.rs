@@ -26,6 +26,8 @@ pub(super) const ENTRIES_MAX: usize = 10_000;
 const PARTS_MAX: usize = 64;
 /// Characters of a date that a note quotes.
 const NOTE_CHARS_MAX: usize = 60;
+/// What is announced is not further ahead.
+const FAR_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
 
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
@@ -33,19 +35,18 @@ const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 /// unambiguous ones show the other order.
 pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
     let mut habit = DateConvention { order: rules.order, now: rules.now, ..DateConvention::default() };
-    let feed = read_in(text, base.clone(), &mut habit);
+    let mut feed = read_in(text, base.clone(), &mut habit);
+    if habit.year_last > 0 && habit.year_first == 0 {
+        habit = DateConvention { is_year_last: true, ..habit.in_order(rules.order) };
+        feed = read_in(text, base.clone(), &mut habit);
+    }
     let shown = habit.shown();
     let feed = match shown {
         Some(order) if order != rules.order && habit.is_ambiguous => {
-            read_in(text, base, &mut DateConvention { order, now: rules.now, ..DateConvention::default() })
+            read_in(text, base, &mut habit.in_order(order))
         }
         None if rules.order == DateOrder::default() && habit.is_ambiguous => {
-            let order = DateOrder::Mdy;
-            let other = read_in(
-                text,
-                base,
-                &mut DateConvention { order, now: rules.now, ..DateConvention::default() },
-            );
+            let other = read_in(text, base, &mut habit.in_order(DateOrder::Mdy));
             match (feed, other) {
                 (Some(feed), Some(other)) if is_month_first(&feed, &other, habit, rules.now) => Some(other),
                 (feed, _) => feed,
@@ -85,10 +86,37 @@ struct DateConvention {
     is_ambiguous: bool,
     /// Whether such a date has a half of the day.
     has_half_day: bool,
+    /// Number of dates such as 28-11-26 that only fit with the year last, and with the year first.
+    year_last: usize,
+    year_first: usize,
+    /// Whether such dates end with their year.
+    is_year_last: bool,
 }
 
 impl DateConvention {
+    /// The same, before anything was read in an order.
+    fn in_order(&self, order: DateOrder) -> DateConvention {
+        DateConvention { order, now: self.now, is_year_last: self.is_year_last, ..DateConvention::default() }
+    }
+
+    /// Notes of a date with a year of two figures where that may stand: no feed has dates that far ahead.
+    fn note_year(&mut self, text: &str, year_last: &str) {
+        let latest = self.now.map(|now| now + FAR_AHEAD);
+        let fits = |text: &str| {
+            let read = read_date(text, self.order);
+            read.is_some_and(|read| latest.is_none_or(|latest| read.at <= latest))
+        };
+        let (first, last) = (fits(text), fits(year_last));
+        self.year_first += usize::from(first && !last);
+        self.year_last += usize::from(last && !first);
+    }
+
     fn read(&mut self, text: &str) -> Option<ReadDate> {
+        let year_last = with_year_last(text);
+        if let Some(year_last) = &year_last {
+            self.note_year(text, year_last);
+        }
+        let text = year_last.as_deref().filter(|_| self.is_year_last).unwrap_or(text);
         let Some(read) = read_date(text, self.order) else {
             let at = midnight(day_from_today(text, self.now?)?)?;
             return Some(ReadDate { at, updated: None, proves: None, is_ambiguous: false });
@@ -107,6 +135,18 @@ impl DateConvention {
             _ => None,
         }
     }
+}
+
+/// `28-11-26` with its last figures as a year of this century: `28-11-2026`.
+fn with_year_last(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (date, rest) = text.split_at_checked(8)?;
+    let is_figures = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = date.split('-');
+    let parts = [parts.next()?, parts.next()?, parts.next()?];
+    let is_date =
+        parts.iter().all(|part| is_figures(part)) && !rest.starts_with(|c: char| c.is_ascii_digit());
+    is_date.then(|| format!("{}-{}-20{}{rest}", parts[0], parts[1], parts[2]))
 }
 
 fn read_in(text: &str, base: Option<Url>, habit: &mut DateConvention) -> Option<RawFeed> {
@@ -492,6 +532,23 @@ mod tests {
         );
         let first = american.unwrap().entries[0].published.unwrap();
         assert_eq!(first.to_string(), "2022-04-03T15:00:00Z");
+    }
+
+    #[test]
+    fn a_year_of_two_figures_stands_where_no_date_is_still_to_come() {
+        let now = "2022-10-20T12:00:00Z".parse().ok();
+        let days = |dates: &[&str]| -> Vec<String> {
+            let item = |date: &&str| format!("<item><title>T</title><pubDate>{date}</pubDate></item>");
+            let feed =
+                format!("<rss><channel>{}</channel></rss>", dates.iter().map(item).collect::<String>());
+            let feed = read_feed(&feed, None, DateRules { now, ..DateRules::default() }).unwrap();
+            let days = feed.entries.iter().filter_map(|entry| entry.published);
+            days.map(|day| day.strftime("%Y-%m-%d").to_string()).collect()
+        };
+        assert_eq!(days(&["27-09-22", "05-10-22 10:00"]), ["2022-09-27", "2022-10-05"]);
+        assert_eq!(days(&["27-11-22"]), ["2022-11-27"]);
+        assert_eq!(days(&["22-09-27", "22-10-05"]), ["2022-09-27", "2022-10-05"]);
+        assert!(days(&["0022-10-05"]).is_empty(), "a year that is none");
     }
 
     #[test]

@@ -379,6 +379,8 @@ pub struct MailHead {
     pub message_id: Option<String>,
     /// Addresses that it was sent to, in small letters.
     pub recipients: Vec<String>,
+    /// A program answered in the place of somebody (RFC 3834): "out of office".
+    pub is_automatic_reply: bool,
 }
 
 impl MailHead {
@@ -469,6 +471,8 @@ fn head(message: &Message) -> MailHead {
         list_id: list_id.map(bare).filter(|id| !id.is_empty()),
         message_id: message.message_id().map(str::to_owned).filter(|id| !id.is_empty()),
         recipients,
+        is_automatic_reply: header_text(message, "Auto-Submitted")
+            .is_some_and(|value| value.to_ascii_lowercase().starts_with("auto-replied")),
     }
 }
 
@@ -1052,6 +1056,12 @@ mod tests {
 
     #[test]
     fn senders_are_named_by_address_domain_or_list() {
+        let reply = |value: &str| {
+            read_head(format!("From: a@x.org\r\nAuto-Submitted: {value}\r\n\r\nText").as_bytes())
+                .is_automatic_reply
+        };
+        assert!(reply("auto-replied") && reply("Auto-Replied (vacation)"));
+        assert!(!reply("auto-generated") && !reply("no"), "as programs send newsletters");
         let head = read_head(b"From: News <news@mail.town.example>\r\nList-Id: The news <news.lists.town.example>\r\nMessage-ID: <1@x>\r\n\r\nText");
         assert_eq!(
             (head.list_id.as_deref(), head.message_id.as_deref()),

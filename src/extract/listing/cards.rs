@@ -1,6 +1,6 @@
 //! The cards of a listing and their contents: title, date, picture, excerpt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ego_tree::NodeId;
 use jiff::Timestamp;
@@ -114,6 +114,18 @@ const EVENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(45 * 24
 pub(super) fn is_of_days(event: &Event) -> bool {
     let length = event.end.and_then(|end| Some(end.instant()?.duration_since(event.begin.instant()?)));
     length.is_none_or(|length| length <= EVENT_MAX)
+}
+
+/// Whether an element heads what follows it, and leads nowhere: a heading, a term, or a row of a table with nothing else.
+fn is_group_heading(element: ElementRef) -> bool {
+    let cells = || element.children().filter_map(ElementRef::wrap);
+    let is_head_row = || {
+        element.value().name() == "tr"
+            && cells().count() == 1
+            && cells().all(|cell| cell.value().name() == "th")
+    };
+    (is_heading(element) || element.value().name() == "dt" || is_head_row())
+        && elements_of(element).all(|inner| inner.value().name() != "a")
 }
 
 /// What only breaks a line is neither before nor after anything.
@@ -310,6 +322,18 @@ impl<'a> Card<'a> {
         })
     }
 
+    /// The day that the nearest heading above the card consists of.
+    fn day_of_group(&self, rules: DateRules) -> Option<Date> {
+        let around = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
+        let heading = std::iter::once(self.record).chain(around).find_map(|element| {
+            let before = element.prev_siblings().filter_map(ElementRef::wrap).take(SIBLINGS_OF_YEAR);
+            before.filter(|sibling| is_group_heading(*sibling)).map(text_of).next()
+        })?;
+        let rules = DateRules { now: None, ..rules };
+        let told = || StatedDates::of(&heading, rules, DateContext::Named).published;
+        is_date_only(&heading).then(told).flatten()
+    }
+
     /// The day of a month in front of the title, or anywhere if something says that it is a day; whether something does.
     fn day_in_month(&self, month: (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
         let texts: Vec<String> = self
@@ -386,6 +410,8 @@ const LEAP_YEARS: i16 = 8;
 /// How far around a card the heading with its year is searched for.
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
+/// Fewer days above entries are no headings of groups.
+const GROUPS_MIN: usize = 2;
 
 /// Completes days in figures, which only the heading of a year above them or their addresses make days: "2025" above "24/11".
 fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules) {
@@ -394,6 +420,21 @@ fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules)
         entry.published = date.and_then(midnight);
         let note = "the year of its date comes from the heading above it, or from its address";
         entry.notes.extend(date.map(|_| note.to_owned()));
+    }
+}
+
+/// Dates entries by the headings of their groups, if these are days: "20 November 2026" above several. One such line alone may be the
+/// day of the visit.
+fn give_days_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules) {
+    let days: Vec<Option<Date>> = cards.iter().map(|card| card.day_of_group(rules)).collect();
+    if days.iter().flatten().collect::<HashSet<_>>().len() < GROUPS_MIN {
+        return;
+    }
+    let undated =
+        entries.iter_mut().zip(days).filter(|(entry, _)| entry.published.is_none() && entry.event.is_none());
+    for (entry, day) in undated {
+        entry.published = day.and_then(midnight);
+        entry.notes.extend(day.map(|_| "its date comes from the heading above it".to_owned()));
     }
 }
 
@@ -531,6 +572,7 @@ fn give_dates_around(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules
     give_months(entries, cards, rules.order);
     give_years_above(entries, cards, rules);
     give_years(entries, cards, rules.now);
+    give_days_above(entries, cards, rules);
     give_dates_beside(entries, cards, rules);
     let latest = rules.now.map(|now| now + AHEAD);
     for ((entry, card), is_undated) in entries.iter_mut().zip(cards).zip(undated) {

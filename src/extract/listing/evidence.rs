@@ -7,12 +7,14 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
-use super::cards::{Card, is_heading_link, is_of_days};
+use super::cards::{Card, elements_of, is_heading_link, is_of_days};
 use super::headings::{self, Heading, RecordContext};
 use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
 use super::unread;
-use crate::extract::page::{Page, is_longer, selector, text_of};
+use crate::extract::page::dates::DATE_CHARS_MAX;
+use crate::extract::page::{Page, is_longer, selector, text_of, text_within};
+use crate::extract::prose_date::is_date_only;
 use crate::extract::words;
 use crate::model::address::canonical_key;
 use crate::model::feed::RawEntry;
@@ -84,7 +86,7 @@ pub(super) fn doubt(
     if is_article_page(page, cards) {
         return Some(ListingDoubt::BesideArticle);
     }
-    if is_called_otherwise(page, cards) {
+    if is_called_otherwise(page, cards) || most(cards, is_of_another_age) {
         return Some(ListingDoubt::NoNews);
     }
     if entries.len() < RECORDS_MIN || is_aside {
@@ -190,6 +192,21 @@ fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
         !cards.is_empty() && cards.iter().all(is_quote)
     };
     is_timetable("title") || is_timetable("h1") || are_quotes()
+}
+
+/// The last year before there were pages that could tell news.
+const LAST_YEAR_WITHOUT_PAGES: i16 = 1990;
+
+/// Whether a record has a day, or a year, on which nothing was published on a page: it tells of history.
+fn is_of_another_age(card: &Card) -> bool {
+    let says_so = |element: ElementRef| {
+        let text = text_within(element, DATE_CHARS_MAX)?;
+        let (rest, year) = text.rsplit_once(' ').unwrap_or(("", &text));
+        let year: i16 = year.parse().ok().filter(|_| year.len() == 4)?;
+        let is_date = rest.is_empty() || is_date_only(rest);
+        (is_date && (1000..=LAST_YEAR_WITHOUT_PAGES).contains(&year)).then_some(())
+    };
+    elements_of(card.record).any(|element| says_so(element).is_some())
 }
 
 /// The first part of the title of a page, before the name of the site.
@@ -588,6 +605,23 @@ mod tests {
             let headed = format!("<h2>Actualités</h2>{}", list(class));
             assert_eq!(count("/", &headed), 3, "{class}: a heading right above says what they are");
         }
+    }
+
+    #[test]
+    fn history_and_the_boards_of_a_forum_are_no_news() {
+        let list = |href: &str, date: &str| {
+            let item = |n: u8| {
+                let (href, date) = (href.replace('N', &n.to_string()), date.replace('N', &n.to_string()));
+                format!(
+                    "<li><h3><a href='{href}'>What is told of part {n}</a></h3><span class=date>{date}</span></li>"
+                )
+            };
+            (1..=4).map(item).collect::<String>()
+        };
+        assert_eq!(count("/past", &list("/past/N", "1N March 1848")), 0);
+        assert_eq!(count("/past", &list("/past/N", "194N")), 0);
+        assert_eq!(count("/past", &list("/past/N", "1N March 2022")), 4);
+        assert_eq!(count("/board/", &list("viewforum.php?f=N", "1N March 2022, 10:2N")), 0);
     }
 
     #[test]

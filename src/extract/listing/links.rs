@@ -271,8 +271,8 @@ const LANGUAGE_SEGMENTS: &[&str] = &[
     "es-es", "pt-br",
 ];
 
-/// Path segments that lead to tags, authors, forms and other pages that are not entries.
-const TAXONOMIES: [&str; 26] = [
+/// Path segments that lead to tags, authors, forms, boards of forums and other pages that are not entries.
+const TAXONOMIES: [&str; 28] = [
     "tag",
     "tags",
     "category",
@@ -299,6 +299,8 @@ const TAXONOMIES: [&str; 26] = [
     "contact",
     "wp-admin",
     "archives",
+    "viewforum.php",
+    "forumdisplay.php",
 ];
 
 /// Query parameters that page or sort a listing.

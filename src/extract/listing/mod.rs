@@ -1193,6 +1193,40 @@ mod tests {
     }
 
     #[test]
+    fn a_day_in_a_heading_is_that_of_all_entries_below_it() {
+        let link = |n: u8| format!("<a href=/n{n}>A thing that is told in part {n}</a>");
+        let flat =
+            |day: u8| format!("<h2>{day} October 2022</h2><p>{}</p><p>{}</p>", link(day), link(day + 40));
+        let list = |day: u8| {
+            format!("<h3>{day} October 2022</h3><ul><li>{}</li><li>{}</li></ul>", link(day), link(day + 40))
+        };
+        let table = |day: u8| {
+            format!(
+                "<tr><th colspan=2>{day} October 2022</th></tr><tr><td>8h</td><td>{}</td></tr><tr><td>9h</td><td>{}</td></tr>",
+                link(day),
+                link(day + 40)
+            )
+        };
+        let days = |body: String| -> Vec<String> {
+            titles_and_days(&format!("<h1>News</h1>{body}")).into_iter().map(|(_, day)| day).collect()
+        };
+        let want = ["2022-10-14", "2022-10-14", "2022-10-13", "2022-10-13"];
+        assert_eq!(days(flat(14) + &flat(13)), want);
+        assert_eq!(days(list(14) + &list(13)), want);
+        assert_eq!(days(format!("<table>{}{}</table>", table(14), table(13))), want);
+        let today = format!(
+            "<h3>14 October 2022</h3><ul><li>{}</li><li>{}</li><li>{}</li></ul>",
+            link(1),
+            link(2),
+            link(3)
+        );
+        assert!(
+            days(today).iter().all(|day| !day.starts_with("2022")),
+            "one day above all may be that of the visit"
+        );
+    }
+
+    #[test]
     fn a_heading_gives_the_month_of_days_below_it() {
         let group = |month: &str, days: [&str; 2], from: u8| {
             let item = |(n, day): (u8, &str)| {

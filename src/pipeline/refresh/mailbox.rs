@@ -52,7 +52,9 @@ impl Refresher {
         let since = now.checked_sub(MAIL_AGE_MAX).unwrap_or(now).strftime("%d-%b-%Y").to_string();
         let wanted = |head: &[u8]| {
             let head = extract::read_head(head);
-            head.is_from(&source.mail.from) && head.message_id.is_none_or(|id| !known.contains(&id))
+            head.is_from(&source.mail.from)
+                && !head.is_automatic_reply
+                && head.message_id.is_none_or(|id| !known.contains(&id))
         };
         let password = &source.mail.password.0;
         let messages = imap::newest(&source.url, password, tls, &since, MESSAGES_MAX, wanted)
@@ -96,8 +98,12 @@ impl Refresher {
         bytes: &[u8],
         now: Timestamp,
     ) -> Result<String, ReadError> {
-        if !extract::read_head(bytes).is_from(&source.mail.from) {
+        let head = extract::read_head(bytes);
+        if !head.is_from(&source.mail.from) {
             return Ok(format!("ignored: a mail for the source {} from somebody else", source.id));
+        }
+        if head.is_automatic_reply {
+            return Ok(format!("ignored: an automatic reply to the source {}", source.id));
         }
         let entry = match read_apart(self.client.deadline(), bytes.to_vec()).await? {
             Read::Newsletter(entry) => *entry,

@@ -116,21 +116,64 @@ fn recognise_by(
         .filter_map(|(at, feature)| Some((at, *stored.get(feature)?)))
         .collect();
     let dated = found.iter().filter(|(at, _)| day_of(&entries[*at]).is_some()).count();
-    if !grain.is_sure(found.len(), dated, entries.len()) {
-        return Vec::new();
-    }
     let varying: BTreeSet<String> = found
         .iter()
         .flat_map(|(at, known)| differing_parameters(entries[*at].url(), recent[*known].1.url.as_deref()))
         .collect();
+    let edited = edited(entries, recent, &found, &varying);
+    let are_all_known = found.len() >= DATED_MIN
+        && found.len() > edited.len()
+        && found.len() + edited.len() == entries.len()
+        && !edited.is_empty();
+    if !grain.is_sure(found.len(), dated, entries.len()) && !are_all_known {
+        return Vec::new();
+    }
     found
         .into_iter()
+        .chain(edited)
         .map(|(at, known)| RecognisedEntry {
             at,
             key: recent[known].0.clone(),
             fingerprint: fingerprint(&without(&entries[at], &varying)),
         })
         .collect()
+}
+
+/// Of a document that is recognised by the other entries, those whose titles were edited at the same time: of the same date, at the same
+/// place, if all others kept theirs, whatever the host and the parameters that vary.
+fn edited(
+    entries: &[RawEntry],
+    recent: &[(String, StoredSummary)],
+    found: &[(usize, usize)],
+    varying: &BTreeSet<String>,
+) -> Vec<(usize, usize)> {
+    let place = |url: Option<&str>| {
+        let (_, path) = url?.split_once("://")?.1.split_once('/')?;
+        Some(varying.iter().fold(path.to_owned(), |path, name| without_values(&path, name)))
+    };
+    let listed: Vec<_> =
+        entries.iter().map(|raw| place(raw.url()).map(|place| (place, day_of(raw)))).collect();
+    let stored: Vec<_> = recent
+        .iter()
+        .map(|(_, one)| place(one.url.as_deref()).map(|place| (place, one.event.or(one.date))))
+        .collect();
+    let is_kept = |(at, known): &(usize, usize)| listed[*at].is_some() && listed[*at] == stored[*known];
+    if found.is_empty() || !found.iter().all(is_kept) {
+        return Vec::new();
+    }
+    let (known_listed, known_stored): (BTreeSet<usize>, BTreeSet<usize>) = found.iter().copied().unzip();
+    // `None` for a place that several have.
+    let alone = |places: &[Option<(String, Option<Timestamp>)>], taken: &BTreeSet<usize>| {
+        let mut alone: HashMap<(String, Option<Timestamp>), Option<usize>> = HashMap::new();
+        for (at, place) in places.iter().enumerate().filter(|(at, _)| !taken.contains(at)) {
+            let Some(place) = place else { continue };
+            alone.entry(place.clone()).and_modify(|at| *at = None).or_insert(Some(at));
+        }
+        alone
+    };
+    let free = alone(&stored, &known_stored);
+    let open = alone(&listed, &known_listed);
+    open.into_iter().filter_map(|(place, at)| Some((at?, free.get(&place).copied().flatten()?))).collect()
 }
 
 fn features_of(raw: &RawEntry) -> Option<MatchFields<'_>> {
@@ -193,6 +236,8 @@ fn without_values(text: &str, name: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::model::feed::Link;
 
@@ -259,6 +304,24 @@ pub(super) mod tests {
             .map(|raw| (raw.guid.clone().unwrap_or_default(), StoredSummary::of(raw, "")))
             .collect();
         assert_eq!(recognise(&without(poll(&nowhere, &day, 3)), &stored).len(), 3, "no address");
+    }
+
+    #[test]
+    fn an_entry_that_is_edited_when_all_addresses_change_is_known_by_its_place() {
+        let poll = |titles: [&str; 3], host: &str, token: &str, date: &str| -> Vec<RawEntry> {
+            let url = |id: usize| format!("https://{host}/n{id}?id={id}&t={token}");
+            titles.iter().enumerate().map(|(id, title)| raw(&url(id), title, date)).collect()
+        };
+        let (before, after) = (["Bridge", "Budget", "Schools"], ["Bridge", "Budget adopted", "Schools"]);
+        for date in ["", "2026-11-01T00:00:00Z"] {
+            let stored = recent(&poll(before, "x.org", "a1", date));
+            let found = recognise(&poll(after, "x.org", "b2", date), &stored);
+            let keys: HashSet<&str> = found.iter().map(|one| one.key.as_str()).collect();
+            assert_eq!((found.len(), keys.len()), (3, 3), "{date}");
+            assert!(found.iter().all(|one| one.key.contains(&format!("/n{}?", one.at))));
+            let other = ["Bridge", "Budget", "Schools"].map(|_| "News");
+            assert_eq!(recognise(&poll(other, "x.org", "b2", date), &stored), [], "titles that several have");
+        }
     }
 
     #[test]
