@@ -8,7 +8,7 @@ use clap::Args;
 use crate::app::{App, Usage};
 use crate::pipeline::mail::import::{Import, Imported};
 use crate::store::{Unit, Write};
-use crate::subscriber_csv::{self, Row, RowDecision, Table, TableContext};
+use crate::subscriber_csv::{self, CsvRow, CsvTable, RowDecision, TableContext};
 use crate::support::terminal::{errln, outln};
 use crate::support::text::many;
 
@@ -70,7 +70,7 @@ pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
+fn read(app: &App, options: &ImportOptions) -> anyhow::Result<CsvTable> {
     let path: &Path = &options.file;
     let reader = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -85,9 +85,10 @@ fn read(app: &App, options: &ImportOptions) -> anyhow::Result<Table> {
 }
 
 /// Reports rows that do not say how the person consented.
-fn ask_for_consent(table: &mut Table, has_consent: bool) {
-    let is_silent =
-        |row: &Row| !has_consent && row.consent_source.is_empty() && matches!(row.fate, RowDecision::In(_));
+fn ask_for_consent(table: &mut CsvTable, has_consent: bool) {
+    let is_silent = |row: &CsvRow| {
+        !has_consent && row.consent_source.is_empty() && matches!(row.fate, RowDecision::In(_))
+    };
     let silent = table.rows.iter().filter(|row| is_silent(row));
     table.faults.extend(silent.map(|row| {
         (row.line, "no consent_source: say with --consent TEXT how you know that they want it".to_owned())
@@ -96,7 +97,7 @@ fn ask_for_consent(table: &mut Table, has_consent: bool) {
 }
 
 /// Imports all rows in one unit of work: an interrupted import leaves nothing.
-fn keep(app: &App, options: &ImportOptions, table: &Table) -> anyhow::Result<Counts> {
+fn keep(app: &App, options: &ImportOptions, table: &CsvTable) -> anyhow::Result<Counts> {
     let import = Import {
         key: &app.sender.key,
         consent: options.consent.as_deref().unwrap_or_default(),

@@ -31,7 +31,7 @@ pub(super) struct Db {
 
 /// When rows that wait are added: each kind after those that it refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
+pub(super) enum InsertOrder {
     Stories,
     Entries,
     Rest,
@@ -183,7 +183,12 @@ impl Db {
     /// Runs a statement that adds a row, `INSERT … VALUES (…)`, now or before the next statement that may look at it: a server is
     /// told of many rows at once.
     #[cfg_attr(test, track_caller)]
-    pub(super) fn execute_later(&self, turn: Turn, sql: &str, parameters: impl Parameters) -> Result<()> {
+    pub(super) fn execute_later(
+        &self,
+        turn: InsertOrder,
+        sql: &str,
+        parameters: impl Parameters,
+    ) -> Result<()> {
         #[cfg(test)]
         self.note(sql, std::panic::Location::caller());
         parameters.with(|values| match &self.backend {

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::Result;
-use super::driver::{Db, Turn};
+use super::driver::{Db, InsertOrder};
 use super::values::texts;
 use crate::model::keys::EntryKey;
 use crate::support::text::fold;
@@ -44,7 +44,7 @@ struct Fts5;
 impl FullText for Fts5 {
     fn put(&self, db: &Db, entry: EntryKey, title: &str, summary: &str) -> Result<()> {
         let sql = "INSERT INTO entry_text (rowid, title, summary) VALUES (?1, ?2, ?3)";
-        db.execute_later(Turn::Rest, sql, params![entry, title, summary])
+        db.execute_later(InsertOrder::Rest, sql, params![entry, title, summary])
     }
 
     fn matches(
@@ -79,7 +79,7 @@ impl FullText for TsVector {
         let all: Vec<String> = title.iter().cloned().chain(lexemes(summary)).collect();
         let sql = "INSERT INTO entry_text (rowid, title, words) VALUES (?1, array_to_tsvector(ARRAY(SELECT value FROM json_each(?2))),
                        array_to_tsvector(ARRAY(SELECT value FROM json_each(?3))))";
-        db.execute_later(Turn::Rest, sql, params![entry, texts(&title), texts(&all)])
+        db.execute_later(InsertOrder::Rest, sql, params![entry, texts(&title), texts(&all)])
     }
 
     fn matches(

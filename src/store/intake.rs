@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::driver::{Row, Turn};
+use super::driver::{InsertOrder, Row};
 use super::entries::{details_of, enclosed_in, topics_of};
 use super::feature_index::{EntryMark, FeatureIndex, PostingBuffer};
 use super::packed::{Unpacked, pack};
@@ -324,7 +324,7 @@ impl Intake<'_, Write> {
             millis(sort_date(e, entry.first_seen)),
             key,
         ];
-        self.db.execute_later(Turn::Entries, sql, parameters)?;
+        self.db.execute_later(InsertOrder::Entries, sql, parameters)?;
         self.mark_changed(entry.story, key)?;
         self.put_keys(key, features.keys)?;
         self.put_sketch(key, features.sketch, false)?;
@@ -435,7 +435,7 @@ impl Intake<'_, Write> {
     pub fn create_story(&self, id: &str) -> Result<StoryKey> {
         let key = StoryKey(self.db.next_key(LAST_STORY)?);
         self.db.execute_later(
-            Turn::Stories,
+            InsertOrder::Stories,
             "INSERT INTO story (pk, id) VALUES (?1, ?2)",
             params![key, id],
         )?;
@@ -444,14 +444,14 @@ impl Intake<'_, Write> {
 
     fn mark_changed(&self, story: StoryKey, entry: EntryKey) -> Result<()> {
         let sql = "INSERT INTO unindexed (entry) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::Rest, sql, [entry])?;
+        self.db.execute_later(InsertOrder::Rest, sql, [entry])?;
         self.mark_dirty(story)
     }
 
     /// Marks a story to be published again.
     pub(super) fn mark_dirty(&self, story: StoryKey) -> Result<()> {
         let sql = "INSERT INTO dirty_story (story) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::Rest, sql, [story])
+        self.db.execute_later(InsertOrder::Rest, sql, [story])
     }
 
     fn put_keys(&self, entry: EntryKey, keys: &[Key]) -> Result<()> {
@@ -459,7 +459,7 @@ impl Intake<'_, Write> {
             "INSERT INTO entry_key (hash, entry, is_alternate) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         for key in keys {
             let row = params![key_hash(&key.value), entry, key.kind == KeyKind::Alternate];
-            self.db.execute_later(Turn::Rest, sql, row)?;
+            self.db.execute_later(InsertOrder::Rest, sql, row)?;
         }
         Ok(())
     }
@@ -472,10 +472,10 @@ impl Intake<'_, Write> {
             self.db.execute("DELETE FROM unsketched WHERE entry = ?1", [entry])?;
         } else {
             let sql = "INSERT INTO sketch (entry, sketch) VALUES (?1, ?2)";
-            self.db.execute_later(Turn::Rest, sql, params![entry, sketch.to_bytes()])?;
+            self.db.execute_later(InsertOrder::Rest, sql, params![entry, sketch.to_bytes()])?;
         }
         let sql = "INSERT INTO sketch_language (language) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::Rest, sql, [sketch.language])?;
+        self.db.execute_later(InsertOrder::Rest, sql, [sketch.language])?;
         self.index.map_or(Ok(()), |index| add(&mut index.borrow_mut(), entry, sketch))
     }
 

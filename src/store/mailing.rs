@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
-use super::driver::{Row, Turn};
+use super::driver::{InsertOrder, Row};
 use super::leases::LEASE;
 use super::unit::{Mailing, Write};
 use super::values::{keys_text, texts};
@@ -618,6 +618,6 @@ impl Mailing<'_, Write> {
         now: Timestamp,
     ) -> Result<()> {
         let sql = "INSERT INTO delivery (issue, recipient, message_id, state, next_attempt) VALUES (?1, ?2, ?3, 'pending', ?4)";
-        self.db.execute_later(Turn::Rest, sql, params![issue, recipient, message_id, millis(now)])
+        self.db.execute_later(InsertOrder::Rest, sql, params![issue, recipient, message_id, millis(now)])
     }
 }

@@ -27,17 +27,17 @@ const STEPS_BETWEEN_LOOKS: i32 = 20_000;
 const SILENCE_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// Where connections are made to.
-enum Place {
+enum DatabaseAddress {
     File(PathBuf),
     Server(Box<postgres::Config>),
 }
 
-impl Place {
+impl DatabaseAddress {
     /// A connection that may write, to a database that is up to date.
     fn writer(&self) -> Result<Db> {
         match self {
-            Place::File(path) => Ok(Db::sqlite(sqlite_file::open_writer(path)?)),
-            Place::Server(config) => {
+            DatabaseAddress::File(path) => Ok(Db::sqlite(sqlite_file::open_writer(path)?)),
+            DatabaseAddress::Server(config) => {
                 let mut client = driver::connect(config)?;
                 let said = |step: usize, steps: usize| {
                     errln!("bringing the database up to date: step {step} of {steps}")
@@ -51,8 +51,8 @@ impl Place {
     /// A connection for reading. To a server, it may also note that its worker lives.
     fn reader(&self) -> Result<Db> {
         match self {
-            Place::File(path) => Ok(Db::sqlite(sqlite_file::open_reader(path)?)),
-            Place::Server(config) => Ok(Db::postgres(driver::connect(config)?)),
+            DatabaseAddress::File(path) => Ok(Db::sqlite(sqlite_file::open_reader(path)?)),
+            DatabaseAddress::Server(config) => Ok(Db::postgres(driver::connect(config)?)),
         }
     }
 }
@@ -65,7 +65,7 @@ struct Writer {
 
 /// All connections of this process to one database.
 pub(super) struct ConnectionPool {
-    place: Place,
+    place: DatabaseAddress,
     /// Closed before the writer: the last connection to close checkpoints and removes the WAL, which read-only connections
     /// cannot.
     readers: Mutex<ReadConnections>,
@@ -89,9 +89,11 @@ struct ReadConnections {
 impl ConnectionPool {
     pub(super) fn open(url: &StoreUrl, worker: &str) -> Result<ConnectionPool> {
         let (place, features, workers) = match url {
-            StoreUrl::Sqlite(path) => {
-                (Place::File(path.clone()), hidden_path(path, "features"), hidden_path(path, "workers"))
-            }
+            StoreUrl::Sqlite(path) => (
+                DatabaseAddress::File(path.clone()),
+                hidden_path(path, "features"),
+                hidden_path(path, "workers"),
+            ),
             StoreUrl::Postgres { url, cache } => {
                 let config = url.parse().map_err(StoreError::from)?;
                 files::create_private_folder(cache).map_err(StoreError::File)?;
@@ -101,13 +103,13 @@ impl ConnectionPool {
                         || name.ends_with(".segment")
                         || name.bytes().all(|byte| byte.is_ascii_hexdigit())
                 });
-                (Place::Server(Box::new(config)), cache.join("features"), cache.join("workers"))
+                (DatabaseAddress::Server(Box::new(config)), cache.join("features"), cache.join("workers"))
             }
         };
         let db = place.writer()?;
         let index = FeatureIndex::open(&features, &store_id(&db)?).map_err(StoreError::Features)?;
         let pool = ConnectionPool {
-            alive: LivenessLock::new(&workers, worker, matches!(place, Place::File(_))),
+            alive: LivenessLock::new(&workers, worker, matches!(place, DatabaseAddress::File(_))),
             place,
             writer: Mutex::new(Writer { db, index: RefCell::new(index) }),
             readers: Mutex::default(),
@@ -131,7 +133,7 @@ impl ConnectionPool {
 
     /// Tells the workers of other machines that this one lives, and sets its clock by the server's.
     pub(super) fn note_alive(&self) -> Result<()> {
-        if matches!(self.place, Place::File(_)) {
+        if matches!(self.place, DatabaseAddress::File(_)) {
             return Ok(());
         }
         let sql = "INSERT INTO worker (name, seen) VALUES (?1, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))
@@ -148,10 +150,11 @@ impl ConnectionPool {
     pub(super) fn dead(&self, mut workers: Vec<String>) -> Result<Vec<String>> {
         workers.retain(|worker| *worker != self.worker);
         let is_proven = |worker: &String| {
-            self.alive.is_some() && is_free(&self.workers, worker, matches!(self.place, Place::File(_)))
+            self.alive.is_some()
+                && is_free(&self.workers, worker, matches!(self.place, DatabaseAddress::File(_)))
         };
         let (mut dead, others): (Vec<String>, Vec<String>) = workers.into_iter().partition(is_proven);
-        if matches!(self.place, Place::Server(_)) && !others.is_empty() {
+        if matches!(self.place, DatabaseAddress::Server(_)) && !others.is_empty() {
             let sql = "SELECT value FROM json_each(?1) WHERE NOT EXISTS (SELECT 1 FROM worker WHERE name = value AND seen > ?2)";
             let heard = millis(self.lease_time() - SILENCE_MAX);
             dead.extend(self.apart(|db| {
@@ -175,7 +178,7 @@ impl ConnectionPool {
 
     /// Whether another process works on the database.
     pub(super) fn has_others(&self) -> Result<bool> {
-        if matches!(self.place, Place::File(_)) {
+        if matches!(self.place, DatabaseAddress::File(_)) {
             return Ok(has_others(&self.workers, &self.worker));
         }
         let sql = "SELECT EXISTS (SELECT 1 FROM worker WHERE name <> ?1 AND seen > ?2)";
@@ -186,8 +189,8 @@ impl ConnectionPool {
     /// Copies the database into a file that is empty.
     pub(super) fn back_up(&self, file: &Path) -> Result<()> {
         match &self.place {
-            Place::File(path) => sqlite_file::back_up(path, file),
-            Place::Server(_) => {
+            DatabaseAddress::File(path) => sqlite_file::back_up(path, file),
+            DatabaseAddress::Server(_) => {
                 let copy = Db::sqlite(sqlite_file::open_writer(file)?);
                 self.read(None, |from| {
                     copy.begin_write()?;
@@ -309,7 +312,7 @@ impl ConnectionPool {
             if unit.leases().has_any(&self.worker).unwrap_or(false) {
                 let _ = unit.leases().release(&self.worker);
             }
-            if matches!(self.place, Place::Server(_)) {
+            if matches!(self.place, DatabaseAddress::Server(_)) {
                 let _ = writer.db.execute("DELETE FROM worker WHERE name = ?1", [&self.worker]);
             }
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::params;
 
-use super::driver::Turn;
+use super::driver::InsertOrder;
 use super::entries::{MarkupScope, published};
 use super::full_text::{SearchTerms, index_of};
 use super::unit::{Publishing, Write};
@@ -251,7 +251,7 @@ impl Publishing<'_, Write> {
             seq.0 += 1;
             let sql =
                 "INSERT INTO published_story (publication, seq, story, sort_date) VALUES (?1, ?2, ?3, ?4)";
-            self.db.execute_later(Turn::Rest, sql, params![one.publication, *seq, one.story, date])?;
+            self.db.execute_later(InsertOrder::Rest, sql, params![one.publication, *seq, one.story, date])?;
         }
         for (publication, end) in
             ends.iter().filter(|(publication, end)| before_all.get(*publication) != Some(*end))
@@ -329,7 +329,7 @@ impl Publishing<'_, Write> {
     /// Marks a file as out of date.
     pub fn put_behind(&self, path: &str) -> Result<()> {
         let sql = "INSERT INTO behind (path) VALUES (?1) ON CONFLICT DO NOTHING";
-        self.db.execute_later(Turn::Rest, sql, [path])
+        self.db.execute_later(InsertOrder::Rest, sql, [path])
     }
 
     /// Records that files are up to date.

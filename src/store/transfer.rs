@@ -16,14 +16,14 @@ const ROWS_TOGETHER: usize = 1_000;
 const OWN_TABLES: [&str; 2] = ["lease", "unindexed"];
 
 /// A table with its columns, in the order in which they are copied.
-struct Table {
+struct TableShape {
     name: String,
-    columns: Vec<Column>,
+    columns: Vec<ColumnShape>,
     /// The tables that its rows refer to.
     refers_to: HashSet<String>,
 }
 
-struct Column {
+struct ColumnShape {
     name: String,
     /// It holds bytes on a server.
     is_bytes: bool,
@@ -39,7 +39,7 @@ pub struct CopiedTable {
 }
 
 /// The tables of the schema, such that each comes after those that it refers to.
-fn tables() -> Result<Vec<Table>> {
+fn tables() -> Result<Vec<TableShape>> {
     let mut connection = Connection::open_in_memory()?;
     schema::migrate(&mut connection, |_, _| ())?;
     let names: Vec<String> = connection
@@ -57,17 +57,17 @@ fn tables() -> Result<Vec<Table>> {
             .query_map([&name], |row| {
                 let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
                 let is_bytes = matches!(kind.as_str(), "BLOB" | "ANY") || name == "content_html";
-                Ok(Column { name, is_bytes })
+                Ok(ColumnShape { name, is_bytes })
             })?
             .collect::<rusqlite::Result<_>>()?;
         let refers_to = connection
             .prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1)")?
             .query_map([&name], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Table { name, columns, refers_to })
+        Ok(TableShape { name, columns, refers_to })
     };
-    let mut open: Vec<Table> = names.into_iter().filter(is_copied).map(read).collect::<Result<_>>()?;
-    let mut ordered: Vec<Table> = Vec::with_capacity(open.len());
+    let mut open: Vec<TableShape> = names.into_iter().filter(is_copied).map(read).collect::<Result<_>>()?;
+    let mut ordered: Vec<TableShape> = Vec::with_capacity(open.len());
     while let Some(at) = open.iter().position(|table| {
         table
             .refers_to
@@ -79,7 +79,7 @@ fn tables() -> Result<Vec<Table>> {
     Ok(ordered)
 }
 
-impl Table {
+impl TableShape {
     /// The rows that are copied. The id by which an index of features knows its database is the database's own.
     fn copied(&self) -> String {
         let own = if self.name == "secret" { " WHERE name <> 'store'" } else { "" };

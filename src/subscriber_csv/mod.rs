@@ -15,13 +15,13 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
-pub use self::table::{PreferenceColumns, Remark, Row, RowDecision, Table, TableContext};
+pub use self::table::{CsvRow, CsvTable, PreferenceColumns, Remark, RowDecision, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
 
 /// Reads a table and checks all rows.
-pub fn read(mut reader: impl Read, reading: &TableContext) -> Table {
-    let mut table = Table::default();
+pub fn read(mut reader: impl Read, reading: &TableContext) -> CsvTable {
+    let mut table = CsvTable::default();
     let mut bytes = Vec::new();
     if let Err(error) = reader.read_to_end(&mut bytes) {
         table.unclear.push(format!("the table cannot be read: {error}"));
@@ -70,8 +70,8 @@ fn doubt(address: &Address) -> Option<String> {
 }
 
 /// Adds a row. If a person occurs twice, a refusal wins, wherever it is.
-fn keep(table: &mut Table, seen: &mut HashMap<String, usize>, row: Row) {
-    let rank = |row: &Row| match row.fate {
+fn keep(table: &mut CsvTable, seen: &mut HashMap<String, usize>, row: CsvRow) {
+    let rank = |row: &CsvRow| match row.fate {
         RowDecision::In(_) => 0,
         RowDecision::LeftOut => 1,
         RowDecision::Refused(_) => 2,
@@ -103,20 +103,20 @@ mod tests {
         }
     }
 
-    fn read_text(text: &str) -> Table {
+    fn read_text(text: &str) -> CsvTable {
         read_file("list", &[], text)
     }
 
-    fn read_file(file: &str, ignored: &[String], text: &str) -> Table {
+    fn read_file(file: &str, ignored: &[String], text: &str) -> CsvTable {
         let now = "2022-10-17T08:00:00Z".parse().unwrap();
         let options = subscription_options();
         read(text.as_bytes(), &TableContext { options: &options, language: "en", file, ignored, now })
     }
 
     /// The outcome for each person in a table, by the local part of the address.
-    fn fates(table: &Table) -> String {
+    fn fates(table: &CsvTable) -> String {
         assert!(table.unclear.is_empty() && table.faults.is_empty(), "{table:?}");
-        let fate = |row: &Row| {
+        let fate = |row: &CsvRow| {
             let fate = match row.fate {
                 RowDecision::In(state) | RowDecision::Refused(state) => state.as_str(),
                 RowDecision::LeftOut => "out",

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::columns::{Columns, cell};
 use super::dates::{self, Order};
 use super::sheet;
-use super::table::{PreferenceColumns, Row, RowDecision, TableContext};
+use super::table::{CsvRow, PreferenceColumns, RowDecision, TableContext};
 use super::words::{self, CellMeaning, Column, MailingStatus};
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Preferences, SubscriberState};
@@ -239,7 +239,7 @@ pub(super) fn row(
     line: u64,
     order: Order,
     reading: &TableContext,
-) -> Result<(Row, Option<String>), Vec<String>> {
+) -> Result<(CsvRow, Option<String>), Vec<String>> {
     let mut faults = Vec::new();
     let address = Address::parse_public(sheet::bare_address(cell(cells, columns.address)))
         .map_err(|fault| faults.push(fault));
@@ -273,7 +273,7 @@ pub(super) fn row(
     let text = columns.first(cells, Column::ConsentText).0;
     let consent_text = (!text.is_empty()).then(|| text.to_owned());
     let (consent_at, has_consent_at) = (said_at.unwrap_or(reading.now), said_at.is_some());
-    let row = Row {
+    let row = CsvRow {
         line,
         address,
         fate,

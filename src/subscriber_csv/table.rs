@@ -64,7 +64,7 @@ impl PreferenceColumns {
 
 /// A person in an imported table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct CsvRow {
     pub line: u64,
     pub address: Address,
     pub fate: RowDecision,
@@ -88,8 +88,8 @@ pub type Remark = (u64, String);
 
 /// The result of reading a table.
 #[derive(Debug, Default)]
-pub struct Table {
-    pub rows: Vec<Row>,
+pub struct CsvTable {
+    pub rows: Vec<CsvRow>,
     pub faults: Vec<Remark>,
     /// Why the table as a whole cannot be imported: people who left cannot be told from those who did not.
     pub unclear: Vec<String>,

@@ -40,14 +40,14 @@ const BUCKET_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The published files.
 pub struct Files {
-    origin: Origin,
+    origin: FileOrigin,
     /// By their names, which are the same however an address spells them.
     held: Cache<String, HeldFile, FileWeighter>,
     started: Instant,
 }
 
 /// Where the files come from.
-enum Origin {
+enum FileOrigin {
     Folder(PathBuf),
     /// What is in it stands in the store, so that nobody who asks for what is not there makes a request to the bucket.
     Bucket {
@@ -134,8 +134,8 @@ impl Files {
             Err(_) => Cache::with_weighter(0, HELD_BYTES_MAX, FileWeighter),
         };
         let origin = match destination {
-            Destination::Folder(folder) => Origin::Folder(folder.clone()),
-            Destination::Bucket(bucket) => Origin::Bucket {
+            Destination::Folder(folder) => FileOrigin::Folder(folder.clone()),
+            Destination::Bucket(bucket) => FileOrigin::Bucket {
                 bucket: bucket.clone(),
                 store: store.clone(),
                 places: Semaphore::new(BUCKET_READS),
@@ -155,8 +155,8 @@ impl Files {
             Some(held) if self.is_fresh(&held.file) => held,
             known => {
                 let found = match &self.origin {
-                    Origin::Folder(folder) => self.look(folder, &name, known),
-                    Origin::Bucket { bucket, store, places } => {
+                    FileOrigin::Folder(folder) => self.look(folder, &name, known),
+                    FileOrigin::Bucket { bucket, store, places } => {
                         self.look_in_bucket((bucket, store, places), &name, known).await
                     }
                 };
@@ -264,8 +264,8 @@ impl Files {
     /// Whether it was looked recently whether a file changed.
     fn is_fresh(&self, file: &File) -> bool {
         let interval = match self.origin {
-            Origin::Folder(_) => LOOK_AGAIN_MILLIS,
-            Origin::Bucket { .. } => LOOK_AGAIN_IN_STORE_MILLIS,
+            FileOrigin::Folder(_) => LOOK_AGAIN_MILLIS,
+            FileOrigin::Bucket { .. } => LOOK_AGAIN_IN_STORE_MILLIS,
         };
         millis_since(self.started).saturating_sub(file.looked_at.load(Ordering::Relaxed)) < interval
     }

@@ -7,7 +7,7 @@ use crate::model::digest::DigestId;
 use crate::model::subscriber::{Consent, Subscriber, SubscriberState};
 use crate::model::token::SigningKey;
 use crate::store::{Unit, Write};
-use crate::subscriber_csv::{Row, RowDecision};
+use crate::subscriber_csv::{CsvRow, RowDecision};
 
 /// The outcome of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Import<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn take(&self, unit: &Unit<Write>, row: &Row) -> anyhow::Result<Imported> {
+    pub fn take(&self, unit: &Unit<Write>, row: &CsvRow) -> anyhow::Result<Imported> {
         let hash = self.key.hash(row.address.as_str());
         let known = unit.subscribers().get(&hash)?;
         let suppression = unit.subscribers().suppression(&hash, &DigestId::Personal)?;
@@ -56,7 +56,7 @@ impl Import<'_> {
     fn refuse(
         &self,
         unit: &Unit<Write>,
-        row: &Row,
+        row: &CsvRow,
         hash: &str,
         state: SubscriberState,
         known: Option<Subscriber>,
@@ -88,7 +88,7 @@ impl Import<'_> {
     fn put(
         &self,
         unit: &Unit<Write>,
-        row: &Row,
+        row: &CsvRow,
         state: SubscriberState,
         known: Option<Subscriber>,
         suppression: Option<String>,
@@ -108,7 +108,7 @@ impl Import<'_> {
     }
 
     /// Changes what the table has a column for; the rest of what somebody chose stays.
-    fn update(&self, unit: &Unit<Write>, row: &Row, known: Subscriber) -> anyhow::Result<()> {
+    fn update(&self, unit: &Unit<Write>, row: &CsvRow, known: Subscriber) -> anyhow::Result<()> {
         let Subscriber { address, preferences, mut consent, state, .. } = known;
         let preferences = row.chosen.over(preferences, &row.preferences);
         let put = put_within(unit, self.key, address, preferences, consent.clone(), state, self.now)?;
@@ -128,7 +128,7 @@ impl Import<'_> {
         Ok(set_consent(unit, self.key, &put, &consent, self.now)?)
     }
 
-    fn put_row(&self, unit: &Unit<Write>, row: &Row, state: SubscriberState) -> anyhow::Result<()> {
+    fn put_row(&self, unit: &Unit<Write>, row: &CsvRow, state: SubscriberState) -> anyhow::Result<()> {
         let source = if row.consent_source.is_empty() { self.consent } else { &row.consent_source };
         let consent =
             Consent { source: source.to_owned(), at: row.consent_at, text: row.consent_text.clone() };

@@ -24,7 +24,7 @@ const MESSAGES_MAX: usize = 50;
 const SLOW_MAX: usize = 2;
 
 /// What a mail is.
-enum Read {
+enum MailReading {
     Newsletter(Box<RawEntry>),
     /// A request to confirm a subscription, in words.
     Request(String),
@@ -32,10 +32,11 @@ enum Read {
 }
 
 /// Reads a mail outside of the network threads, and no longer than the deadline.
-async fn read_apart(deadline: Duration, message: Vec<u8>) -> Result<Read, ReadError> {
+async fn read_apart(deadline: Duration, message: Vec<u8>) -> Result<MailReading, ReadError> {
     let read = move || match extract::confirmation_request(&message) {
-        Some(request) => Read::Request(request.to_string()),
-        None => extract::read_mail(&message).map_or(Read::Nothing, |entry| Read::Newsletter(Box::new(entry))),
+        Some(request) => MailReading::Request(request.to_string()),
+        None => extract::read_mail(&message)
+            .map_or(MailReading::Nothing, |entry| MailReading::Newsletter(Box::new(entry))),
     };
     apart(deadline, read).await
 }
@@ -64,9 +65,9 @@ impl Refresher {
         let mut slow = 0;
         for message in messages {
             match read_apart(self.client.deadline(), message).await {
-                Ok(Read::Newsletter(entry)) => entries.push(*entry),
-                Ok(Read::Request(request)) => problems.push(request),
-                Ok(Read::Nothing) => {}
+                Ok(MailReading::Newsletter(entry)) => entries.push(*entry),
+                Ok(MailReading::Request(request)) => problems.push(request),
+                Ok(MailReading::Nothing) => {}
                 // The others are read; this one stays in the mailbox, and is tried again.
                 Err(error @ ReadError::TooSlow { .. }) => {
                     slow += 1;
@@ -106,12 +107,12 @@ impl Refresher {
             return Ok(format!("ignored: an automatic reply to the source {}", source.id));
         }
         let entry = match read_apart(self.client.deadline(), bytes.to_vec()).await? {
-            Read::Newsletter(entry) => *entry,
-            Read::Request(request) => {
+            MailReading::Newsletter(entry) => *entry,
+            MailReading::Request(request) => {
                 tracing::warn!(source = source.id, "{request}");
                 return Ok(format!("ignored: {request}"));
             }
-            Read::Nothing => {
+            MailReading::Nothing => {
                 let what = "in which nothing can be read";
                 return Ok(format!("ignored: a mail for the source {} {what}", source.id));
             }

@@ -23,7 +23,7 @@ pub(super) struct Doubtful<'a> {
 }
 
 /// What an entry is recognised by: its address or the path of it, its folded title, its date in seconds.
-type MatchKey = (Option<String>, String, Option<i64>);
+type RelistedKey = (Option<String>, String, Option<i64>);
 
 /// What of an address has to agree beside title and date, in the order in which it is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ enum MatchedPlace {
 
 impl MatchedPlace {
     /// What has to agree; `None` where that says too little.
-    fn key(self, url: Option<&str>, title: &str, date: Option<i64>) -> Option<MatchKey> {
+    fn key(self, url: Option<&str>, title: &str, date: Option<i64>) -> Option<RelistedKey> {
         let address = url.and_then(canonical_key).map(|key| {
             format!("{key}#{}", url.and_then(|url| url.split_once('#')).map_or("", |(_, part)| part))
         });
@@ -64,14 +64,14 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
     let mut found = HashMap::new();
     let mut used = HashSet::new();
     for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::Text, MatchedPlace::None] {
-        let mut stored: HashMap<MatchKey, Vec<usize>> = HashMap::new();
+        let mut stored: HashMap<RelistedKey, Vec<usize>> = HashMap::new();
         for (at, (_, one)) in free.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
             let date = one.date.map(|date| date.as_second());
             if let Some(key) = place.key(one.url.as_deref(), &one.title, date) {
                 stored.entry(key).or_default().push(at);
             }
         }
-        let mut listed: HashMap<MatchKey, Vec<&Doubtful>> = HashMap::new();
+        let mut listed: HashMap<RelistedKey, Vec<&Doubtful>> = HashMap::new();
         for one in doubtful.iter().filter(|one| !found.contains_key(&one.at)) {
             let date = day_of(one.raw).map(|date| date.as_second());
             let title = one.raw.title.as_ref().map_or("", |title| title.value.as_str());

@@ -16,7 +16,7 @@ use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{Result, StoreError};
-use super::Turn;
+use super::InsertOrder;
 use crate::support::text::hex;
 
 /// The lock that each unit holds that writes. Any number, as long as nobody else takes it in this database.
@@ -99,7 +99,7 @@ pub(super) struct Session {
 
 /// Rows that one statement adds, once something else is to be done.
 struct WaitingRows {
-    turn: Turn,
+    turn: InsertOrder,
     sql: String,
     rows: Vec<Vec<Value>>,
 }
@@ -122,7 +122,7 @@ impl Session {
         Ok(self.client()?.batch_execute(sql)?)
     }
 
-    pub(super) fn execute_later(&self, turn: Turn, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
+    pub(super) fn execute_later(&self, turn: InsertOrder, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
         let row = values
             .iter()
             .map(|value| Ok(Value::try_from(Bound(value.to_sql()?).value()).map_err(rusqlite::Error::from)?))
@@ -405,11 +405,11 @@ fn with_bound<T, E: From<StoreError>>(
 }
 
 /// A column as it is received.
-struct Column<'a>(ValueRef<'a>);
+struct ReceivedValue<'a>(ValueRef<'a>);
 
-impl<'a> FromServer<'a> for Column<'a> {
+impl<'a> FromServer<'a> for ReceivedValue<'a> {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Column(match *kind {
+        Ok(ReceivedValue(match *kind {
             Type::BOOL => ValueRef::Integer(raw.first().copied().unwrap_or_default().into()),
             Type::INT2 => ValueRef::Integer(i16::from_be_bytes(raw.try_into()?).into()),
             Type::INT4 => ValueRef::Integer(i32::from_be_bytes(raw.try_into()?).into()),
@@ -421,7 +421,7 @@ impl<'a> FromServer<'a> for Column<'a> {
     }
 
     fn from_sql_null(_: &Type) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Column(ValueRef::Null))
+        Ok(ReceivedValue(ValueRef::Null))
     }
 
     fn accepts(kind: &Type) -> bool {
@@ -445,7 +445,7 @@ pub(super) fn value<T: FromSql>(row: &Row, column: usize) -> rusqlite::Result<T>
     let failed = |cause: Box<dyn Error + Sync + Send>| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Null, cause)
     };
-    let read: Column = row.try_get(column).map_err(|error| failed(error.into()))?;
+    let read: ReceivedValue = row.try_get(column).map_err(|error| failed(error.into()))?;
     T::column_result(read.0).map_err(|error| failed(error.into()))
 }
 
