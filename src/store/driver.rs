@@ -185,7 +185,7 @@ impl Db {
     #[cfg_attr(test, track_caller)]
     pub(super) fn execute_later(
         &self,
-        turn: InsertOrder,
+        order: InsertOrder,
         sql: &str,
         parameters: impl Parameters,
     ) -> Result<()> {
@@ -193,7 +193,7 @@ impl Db {
         self.note(sql, std::panic::Location::caller());
         parameters.with(|values| match &self.backend {
             Backend::Sqlite(connection) => Ok(connection.prepare_cached(sql)?.execute(values).map(drop)?),
-            Backend::Postgres(session) => session.execute_later(turn, sql, values),
+            Backend::Postgres(session) => session.execute_later(order, sql, values),
         })
     }
 

@@ -99,7 +99,7 @@ pub(super) struct Session {
 
 /// Rows that one statement adds, once something else is to be done.
 struct WaitingRows {
-    turn: InsertOrder,
+    order: InsertOrder,
     sql: String,
     rows: Vec<Vec<Value>>,
 }
@@ -122,7 +122,7 @@ impl Session {
         Ok(self.client()?.batch_execute(sql)?)
     }
 
-    pub(super) fn execute_later(&self, turn: InsertOrder, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
+    pub(super) fn execute_later(&self, order: InsertOrder, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
         let row = values
             .iter()
             .map(|value| Ok(Value::try_from(Bound(value.to_sql()?).value()).map_err(rusqlite::Error::from)?))
@@ -130,14 +130,14 @@ impl Session {
         let mut waiting = self.waiting.borrow_mut();
         match waiting.iter_mut().find(|waiting| waiting.sql == sql) {
             Some(waiting) => waiting.rows.push(row),
-            None => waiting.push(WaitingRows { turn, sql: sql.to_owned(), rows: vec![row] }),
+            None => waiting.push(WaitingRows { order, sql: sql.to_owned(), rows: vec![row] }),
         }
         Ok(())
     }
 
     pub(super) fn add_waiting(&self) -> Result<()> {
         let mut waiting = self.waiting.take();
-        waiting.sort_by_key(|waiting| waiting.turn);
+        waiting.sort_by_key(|waiting| waiting.order);
         for WaitingRows { sql, rows, .. } in &waiting {
             let columns = rows.first().map_or(1, Vec::len).max(1);
             for rows in rows.chunks(PARAMETERS_MAX / columns) {
