@@ -390,7 +390,9 @@ fn differ_in_number(a: &str, b: &str) -> bool {
 /// Whether an undated entry has the title of the known one, and another number in its address and in its identifier, as far as it has
 /// these: the next issue under one title.
 pub fn is_next_by_number(raw: &RawEntry, identity: &Identity, known: &StoredSummary) -> bool {
-    let has_no_dates = raw.date().is_none() && known.date.is_none();
+    if raw.date().is_some() || known.date.is_some() || fold(text_of(raw).0) != fold(&known.title) {
+        return false;
+    }
     let place = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_owned();
     let is_other_place = raw
         .url()
@@ -401,7 +403,7 @@ pub fn is_next_by_number(raw: &RawEntry, identity: &Identity, known: &StoredSumm
         (None, Identity::Address(_)) => is_other_place,
         _ => false,
     };
-    has_no_dates && is_other_guid && is_other_place && fold(text_of(raw).0) == fold(&known.title)
+    is_other_guid && is_other_place
 }
 
 /// The figures in the names of an entry's files, by which issues under one title are told apart.

@@ -213,9 +213,18 @@ impl Db {
         parameters: impl Parameters,
         mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        let Backend::Postgres(session) = &self.backend else { return self.rows(sql, parameters, read) };
-        let rows = parameters.with(|values| session.settled_rows(sql, values))?;
-        Ok(rows.iter().map(|row| read(&Row::Postgres(row))).collect::<rusqlite::Result<_>>()?)
+        #[cfg(test)]
+        self.note(sql, std::panic::Location::caller());
+        parameters.with(|values| match &self.backend {
+            Backend::Sqlite(connection) => Ok(connection
+                .prepare_cached(sql)?
+                .query_map(values, |row| read(&Row::Sqlite(row)))?
+                .collect::<rusqlite::Result<_>>()?),
+            Backend::Postgres(session) => {
+                let rows = session.settled_rows(sql, values)?;
+                Ok(rows.iter().map(|row| read(&Row::Postgres(row))).collect::<rusqlite::Result<_>>()?)
+            }
+        })
     }
 
     /// Whether a transaction is open. SQLite ends one by itself when the disk is full.
@@ -394,20 +403,10 @@ impl Db {
         &self,
         sql: &str,
         parameters: impl Parameters,
-        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        #[cfg(test)]
-        self.note(sql, std::panic::Location::caller());
-        parameters.with(|values| match &self.backend {
-            Backend::Sqlite(connection) => Ok(connection
-                .prepare_cached(sql)?
-                .query_map(values, |row| read(&Row::Sqlite(row)))?
-                .collect::<rusqlite::Result<_>>()?),
-            Backend::Postgres(session) => {
-                let rows = session.rows(sql, values)?;
-                Ok(rows.iter().map(|row| read(&Row::Postgres(row))).collect::<rusqlite::Result<_>>()?)
-            }
-        })
+        self.add_waiting()?;
+        self.settled_rows(sql, parameters, read)
     }
 
     /// Visits all rows one by one, without collecting them.

@@ -322,13 +322,8 @@ impl Recogniser {
         self.is_positional = doubtful.iter().any(|one| one.is_taken && found.contains_key(&one.at));
         let others: Vec<usize> =
             doubtful.iter().map(|one| one.at).filter(|at| !found.contains_key(at)).collect();
-        let is_next_issue = |one: &&Doubtful| {
-            let is_of = |(key, stored): &(String, StoredSummary)| {
-                keys::is_next_by_number(one.raw, &Identity::from_key(key), stored)
-            };
-            !found.contains_key(&one.at) && recent.iter().any(is_of)
-        };
-        self.next_issues = doubtful.iter().filter(is_next_issue).map(|one| one.at).collect();
+        let open: Vec<&Doubtful> = doubtful.iter().filter(|one| !found.contains_key(&one.at)).collect();
+        self.next_issues = next_issues(&open, &recent);
         self.relisted = found.into_iter().map(|(at, stored)| (at, recent[stored].0.clone())).collect();
         let is_free = |key: &String| !self.relisted.values().any(|relisted| relisted == key);
         let (free, mut answer): (Vec<_>, Vec<_>) = recent.into_iter().partition(|(key, _)| is_free(key));
@@ -445,6 +440,24 @@ fn distinguishing_identity(
     let first = (0..further.len()).find(tells);
     let last = || further[..5].iter().rev().chain(&further[5..]).flatten().next().cloned();
     first.and_then(|kind| further[kind].clone()).or_else(last)
+}
+
+/// The positions of undated entries that are the next issues of stored ones, by their numbers.
+fn next_issues(open: &[&Doubtful], recent: &[(String, StoredSummary)]) -> HashSet<usize> {
+    let open = open.iter().filter(|one| one.raw.date().is_none());
+    let mut by_title: HashMap<String, Vec<&Doubtful>> = HashMap::new();
+    for one in open {
+        let title = one.raw.title.as_ref().map_or("", |title| title.value.as_str());
+        by_title.entry(fold(title)).or_default().push(one);
+    }
+    let mut next = HashSet::new();
+    for (key, stored) in recent.iter().filter(|(_, stored)| !by_title.is_empty() && stored.date.is_none()) {
+        let namesakes = by_title.get(&fold(&stored.title)).into_iter().flatten();
+        let identity = Identity::from_key(key);
+        let is_next = |one: &&&Doubtful| keys::is_next_by_number(one.raw, &identity, stored);
+        next.extend(namesakes.filter(is_next).map(|one| one.at));
+    }
+    next
 }
 
 fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {

@@ -147,6 +147,9 @@ fn edited(
     found: &[(usize, usize)],
     varying: &BTreeSet<String>,
 ) -> Vec<(usize, usize)> {
+    if found.is_empty() || found.len() == entries.len() {
+        return Vec::new();
+    }
     let place = |url: Option<&str>| {
         let (_, path) = url?.split_once("://")?.1.split_once('/')?;
         Some(varying.iter().fold(path.to_owned(), |path, name| without_values(&path, name)))
@@ -158,7 +161,7 @@ fn edited(
         .map(|(_, one)| place(one.url.as_deref()).map(|place| (place, one.event.or(one.date))))
         .collect();
     let is_kept = |(at, known): &(usize, usize)| listed[*at].is_some() && listed[*at] == stored[*known];
-    if found.is_empty() || !found.iter().all(is_kept) {
+    if !found.iter().all(is_kept) {
         return Vec::new();
     }
     let (known_listed, known_stored): (BTreeSet<usize>, BTreeSet<usize>) = found.iter().copied().unzip();
