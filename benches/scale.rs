@@ -1,9 +1,10 @@
 //! What each source, entry and subscriber costs as they grow, in a file and on a PostgreSQL server, with one or more workers: CPU of
 //! the workers and of the server, memory, wall time, and the disk.
 //!
-//! `cargo bench --bench scale`; `SCALE_SOURCES=100,1000`, `SCALE_WORKERS=1,2,4` and `SCALE_SUBSCRIBERS=1000,10000` say how many, and
-//! `SCALE_SERVER=postgresql:///postgres?host=…` measures a server too, in databases that are dropped afterwards. What the server's
-//! processes cost is only known where it runs on this machine, and its folder can be read.
+//! `cargo bench --bench scale`; `SCALE_SOURCES=100,1000`, `SCALE_ENTRIES=20` (of each source), `SCALE_WORKERS=1,2,4` and
+//! `SCALE_SUBSCRIBERS=1000,10000` say how many, and `SCALE_SERVER=postgresql:///postgres?host=…` measures a server too, in databases
+//! that are dropped afterwards; with `SCALE_COPY=1` they begin as a copy of the file. What the server's processes cost is only
+//! known where it runs on this machine, and its folder can be read.
 
 #![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
 
@@ -14,9 +15,12 @@ mod sink;
 mod support;
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::{Path as PathParameter, State};
@@ -29,8 +33,10 @@ use postgres::{Client, NoTls};
 use prose::Writer;
 use support::{Cost, run, runtime, serve, start_server, url};
 
-/// Entries that a feed lists.
-const ENTRIES: u64 = 20;
+/// Entries that a feed lists at first, unless `SCALE_ENTRIES` says something else.
+const ENTRIES: usize = 20;
+/// One source in so many has an entry more after each `/news`.
+const NEWS_EVERY: u64 = 20;
 /// Sources while subscribers are measured.
 const SOURCES_OF_NEWS: usize = 20;
 const PARTNERS: usize = 20;
@@ -38,18 +44,40 @@ const PARTNERS: usize = 20;
 const NOW: &str = "2022-10-20T08:00:00Z";
 const ROUND: SignedDuration = SignedDuration::from_hours(25);
 
+/// What the feeds are made of.
+struct Feeds {
+    writer: Writer,
+    entries: u64,
+    /// How often `/news` was asked for.
+    news: AtomicU64,
+}
+
 async fn feed(
-    State(writer): State<Arc<Writer>>,
+    State(feeds): State<Arc<Feeds>>,
     PathParameter(source): PathParameter<u64>,
     headers: HeaderMap,
 ) -> axum::response::Response {
-    let etag = format!("\"{source}\"");
+    let news = if source.is_multiple_of(NEWS_EVERY) { feeds.news.load(Ordering::Relaxed) } else { 0 };
+    let etag = format!("\"{source}-{news}\"");
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
-    let stories = (0..ENTRIES).rev().map(|number| writer.story(source, number, ENTRIES, None));
+    let (writer, count) = (&feeds.writer, feeds.entries);
+    let published = |number| (number >= count).then(|| clock(number - count + 1).as_second() - 7_200);
+    let stories =
+        (news..count + news).rev().map(|number| writer.story(source, number, count, published(number)));
     let body = prose::rss(source, writer.language(source), stories);
     ([(header::CONTENT_TYPE, "application/rss+xml".to_owned()), (header::ETAG, etag)], body).into_response()
+}
+
+/// From now on the sources that have news list an entry more.
+async fn news(State(feeds): State<Arc<Feeds>>) {
+    feeds.news.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The clock of a reading.
+fn clock(round: u64) -> Timestamp {
+    NOW.parse::<Timestamp>().expect("a time") + ROUND * round as i32
 }
 
 /// A database of a server.
@@ -137,15 +165,17 @@ impl Installation {
         Installation { folder, server }
     }
 
-    fn command(&self, round: i32, arguments: &[&str]) -> Command {
+    fn command(&self, round: u64, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_courant"));
-        let now = NOW.parse::<Timestamp>().expect("a time") + ROUND * round;
-        command.current_dir(self.folder.path()).args(["-q", "--now", &now.to_string()]).args(arguments);
+        command
+            .current_dir(self.folder.path())
+            .args(["-q", "--now", &clock(round).to_string()])
+            .args(arguments);
         command
     }
 
     /// What it costs to run so many of these commands at once: CPU of all, memory of the largest.
-    fn at_once(&self, workers: usize, round: i32, arguments: &[&str]) -> (Cost, f64) {
+    fn at_once(&self, workers: usize, round: u64, arguments: &[&str]) -> (Cost, f64) {
         let before = self.server.as_ref().map(Server::cpu);
         let started = Instant::now();
         let commands: Vec<Command> = (0..workers).map(|_| self.command(round, arguments)).collect();
@@ -194,22 +224,71 @@ fn print(what: &str, (cost, of_server): &(Cost, f64), each: f64) {
     );
 }
 
+/// Reads all sources into an empty store.
+fn filled(address: Option<&str>, sources: usize, workers: usize, ports: (u16, u16)) -> Installation {
+    let installation = Installation::new(address, sources, ports);
+    let entries = (sources * entries_each()) as f64;
+    print("first reading, an entry", &installation.at_once(workers, 0, &["fetch"]), entries);
+    installation
+}
+
+/// The store of a file, copied to a server.
+fn copied(address: &str, sources: usize, ports: (u16, u16)) -> Installation {
+    let (from, to) =
+        (Installation::new(None, sources, ports), Installation::new(Some(address), sources, ports));
+    let entries = (sources * entries_each()) as f64;
+    from.at_once(1, 0, &["fetch"]);
+    let file = from.folder.path().join("courant.db").display().to_string();
+    let server = to.server.as_ref().map_or_else(String::new, |server| server.url.clone());
+    print("copied from a file, an entry", &to.at_once(1, 0, &["store", "copy", &file, &server]), entries);
+    to
+}
+
 fn of_sources(address: Option<&str>, sources: usize, workers: usize, ports: (u16, u16)) {
     let place = if address.is_some() { "a server" } else { "a file" };
-    println!("{sources} sources, {workers} workers, {place}");
-    let mut installation = Installation::new(address, sources, ports);
-    let entries = sources as f64 * ENTRIES as f64;
-    print("first reading, an entry", &installation.at_once(workers, 0, &["fetch"]), entries);
+    let entries_each = entries_each();
+    println!("{sources} sources with {entries_each} entries each, {workers} workers, {place}");
+    let mut installation = match address {
+        Some(address) if std::env::var_os("SCALE_COPY").is_some() => copied(address, sources, ports),
+        _ => filled(address, sources, workers, ports),
+    };
+    let entries = (sources * entries_each) as f64;
     let writer = Writer::new();
-    let text: usize = (0..ENTRIES).map(|number| writer.story(0, number, ENTRIES, None).bytes()).sum();
+    let count = entries_each as u64;
+    let text: usize = (0..count).map(|number| writer.story(0, number, count, None).bytes()).sum();
     println!(
         "  {:<30} {:>8.0} bytes, of which {:.0} are text",
         "the store, an entry",
         installation.size() as f64 / entries,
-        text as f64 / ENTRIES as f64
+        text as f64 / entries_each as f64
     );
-    print("publishing, an entry", &installation.at_once(1, 0, &["publish"]), entries);
+    print("first publishing, an entry", &installation.at_once(1, 0, &["publish"]), entries);
     print("all unchanged, a source", &installation.at_once(workers, 1, &["fetch"]), sources as f64);
+    let news = sources.div_ceil(NEWS_EVERY as usize) as f64;
+    // What the unchanged ones cost is known from above.
+    for round in 2..4 {
+        ask_for_news(ports.0);
+        print(
+            "one in 20 with news, a source",
+            &installation.at_once(workers, round, &["fetch"]),
+            sources as f64,
+        );
+    }
+    print("publishing the news, an entry", &installation.at_once(1, 3, &["publish"]), 2.0 * news);
+}
+
+/// Lets one source in twenty list an entry more.
+fn ask_for_news(port: u16) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the feeds answer");
+    stream.write_all(b"GET /news HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Entries of each source at first.
+fn entries_each() -> usize {
+    numbers("SCALE_ENTRIES", &[ENTRIES])[0]
 }
 
 fn of_subscribers(address: Option<&str>, subscribers: usize, workers: usize, ports: (u16, u16)) {
@@ -245,26 +324,32 @@ fn end(mut child: Child) {
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => {
-            let router =
-                axum::Router::new().route("/feed/{source}", get(feed)).with_state(Arc::new(Writer::new()));
+            let entries = entries_each() as u64;
+            let feeds = Arc::new(Feeds { writer: Writer::new(), entries, news: AtomicU64::new(0) });
+            let router = axum::Router::new()
+                .route("/feed/{source}", get(feed))
+                .route("/news", get(news))
+                .with_state(feeds);
             return runtime().block_on(serve(router));
         }
         Some("sink") => return sink::serve(),
         _ => {}
     }
     let address = std::env::var("SCALE_SERVER").ok();
-    let ((feeds, feeds_port), (mail, mail_port)) = (start_server(), sink::start());
-    let ports = (feeds_port, mail_port);
+    let (mail, mail_port) = sink::start();
     for address in [None].into_iter().chain(address.as_deref().map(Some)) {
         for workers in numbers("SCALE_WORKERS", &[1, 2]) {
             for sources in numbers("SCALE_SOURCES", &[100, 1_000]) {
-                of_sources(address, sources, workers, ports);
+                let (feeds, port) = start_server();
+                of_sources(address, sources, workers, (port, mail_port));
+                end(feeds);
             }
             for subscribers in numbers("SCALE_SUBSCRIBERS", &[1_000]) {
-                of_subscribers(address, subscribers, workers, ports);
+                let (feeds, port) = start_server();
+                of_subscribers(address, subscribers, workers, (port, mail_port));
+                end(feeds);
             }
         }
     }
-    end(feeds);
     end(mail);
 }

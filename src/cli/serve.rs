@@ -32,8 +32,7 @@ const WEB_THREADS: usize = 2;
 /// Serves the published folder and its forms and does what is due, until told to stop.
 pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
     let mail_waits = Arc::new(Notify::new());
-    let listener = tokio::net::TcpListener::bind(listen).await.and_then(tokio::net::TcpListener::into_std);
-    let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = web::server::listen(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     errln!("serving {} on http://{}", app.destination, listener.local_addr()?);
     let metrics = metrics_listener(&app).await?;
     let readers = reader_threads()?;
@@ -71,7 +70,7 @@ fn reader_threads() -> std::io::Result<Runtime> {
 /// Binds what `[serve] metrics` names.
 async fn metrics_listener(app: &App) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = app.config.serve.metrics else { return Ok(None) };
-    let listener = tokio::net::TcpListener::bind(address).await.and_then(tokio::net::TcpListener::into_std);
+    let listener = web::server::listen(address).await;
     let listener = listener.with_context(|| format!("[serve] metrics: cannot listen on {address}"))?;
     errln!("metrics on http://{}/metrics", listener.local_addr()?);
     Ok(Some(listener))

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tower::Service;
 
 use super::crowd::{ConnectionLimits, Crowd};
@@ -37,6 +37,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of connections, where the system lets us have so many; of those that ask for metrics.
 const CONNECTIONS_MAX: usize = 8_192;
 const METRICS_CONNECTIONS_MAX: usize = 16;
+/// Clients that are connected and not accepted yet. From one more on, the kernel of Linux answers with SYN cookies and may lose
+/// the first bytes of a request that comes in several segments.
+const BACKLOG: i32 = 4_096;
 /// Send buffer of a connection (the kernel doubles it).
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause before accepting again when the system has no resources for another connection.
@@ -232,6 +235,17 @@ fn guarded(mut response: Response, policy: &HeaderValue) -> Response {
 pub fn connection_limits(files_max: usize, kept_back: usize, proxies: Vec<IpNet>) -> ConnectionLimits {
     let total = files_max.saturating_sub(kept_back).max(files_max / 4);
     ConnectionLimits { total: total.clamp(1, CONNECTIONS_MAX), proxies }
+}
+
+/// Listens at an address, for a crowd.
+///
+/// # Errors
+/// When the address is none, is in use, or not ours.
+pub async fn listen(address: impl ToSocketAddrs) -> std::io::Result<std::net::TcpListener> {
+    let listener = TcpListener::bind(address).await?.into_std()?;
+    // Asked again, the system only changes how many may wait.
+    socket2::SockRef::from(&listener).listen(BACKLOG)?;
+    Ok(listener)
 }
 
 /// Serves until `shutdown` completes; requests under way are finished.

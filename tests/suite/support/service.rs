@@ -53,11 +53,21 @@ impl Service {
         self.log.lock().unwrap().iter().any(|line| line.contains(text))
     }
 
-    /// The memory of the service, which is the child of `timeout`.
-    pub(crate) fn resident_kib(&self) -> u64 {
+    /// The process of the service, which is the child of `timeout`.
+    fn process(&self) -> String {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
-        let child = std::fs::read_to_string(children).unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.trim())).unwrap();
+        std::fs::read_to_string(children).unwrap().trim().to_owned()
+    }
+
+    /// Sends the service a signal: `STOP` or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.process()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The memory of the service.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
