@@ -238,7 +238,7 @@ fn copied(address: &str, sources: usize, ports: (u16, u16)) -> Installation {
         (Installation::new(None, sources, ports), Installation::new(Some(address), sources, ports));
     let entries = (sources * entries_each()) as f64;
     from.at_once(1, 0, &["fetch"]);
-    let file = from.folder.path().join("courant.db").display().to_string();
+    let file = format!("sqlite:{}", from.folder.path().join("courant.db").display());
     let server = to.server.as_ref().map_or_else(String::new, |server| server.url.clone());
     print("copied from a file, an entry", &to.at_once(1, 0, &["store", "copy", &file, &server]), entries);
     to
