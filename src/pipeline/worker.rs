@@ -204,6 +204,8 @@ struct FetchRound<'a, F> {
     waiting: Vec<(usize, PreparedRefresh)>,
     /// In a replay, the sources not stored yet: they are stored in the order of the configuration, whatever answers first.
     order: Option<BTreeSet<usize>>,
+    /// Whether hosts are left to claim.
+    has_more: bool,
     keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
     /// Leases released by the unit of work under way.
     releasing: Vec<Lease>,
@@ -235,6 +237,7 @@ pub async fn fetch(
         waiting: Vec::new(),
         order: matches!(clock, Clock::Fixed(_))
             .then(|| hosts.iter().flat_map(|host| host.sources.iter().copied()).collect()),
+        has_more: !hosts.is_empty(),
         keeping: None,
         releasing: Vec::new(),
         reports: Vec::new(),
@@ -288,8 +291,10 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         let mut stop = std::pin::pin!(stop);
         let mut elsewhere: VecDeque<Host> = VecDeque::new();
         loop {
-            while !hosts.is_empty() && self.tasks.len() < 2 * concurrency {
+            self.has_more = !hosts.is_empty();
+            while !hosts.is_empty() && self.tasks.len() < 2 * concurrency && !self.has_enough() {
                 let some: Vec<Host> = hosts.drain(..hosts.len().min(HOSTS_CLAIMED)).collect();
+                self.has_more = !hosts.is_empty();
                 elsewhere.extend(self.claim_some(sources, selection, some)?);
             }
             tokio::select! {
@@ -340,10 +345,9 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         if self.tasks.is_empty() && self.keeping.is_none() {
             return Ok(false);
         }
-        // Refreshes wait only briefly, and no more of them than are stored at a time; in a replay, until all before them are there.
-        let is_full = self.order.is_none()
-            && (self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT);
         let is_waiting = self.ready() > 0;
+        // In a replay, the source that is to be stored next may be under way.
+        let is_full = self.is_full() && self.is_storing();
         tokio::select! {
             Some(done) = self.tasks.join_next(), if !is_full => {
                 let (at, prepared, _place) = done?;
@@ -366,10 +370,25 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         let Some(order) = &self.order else { return self.waiting.len() };
         self.waiting.sort_by_key(|(at, _)| *at);
         // When nothing is under way any more, nothing is to be waited for.
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() && !self.has_more {
             return self.waiting.len();
         }
         self.waiting.iter().zip(order).take_while(|((at, _), next)| at == *next).count()
+    }
+
+    /// Whether as many refreshes wait as are stored in two units of work.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= 2 * REFRESHES_KEPT || self.weight() >= 2 * ENTRIES_KEPT
+    }
+
+    /// Whether something is being stored, or can be.
+    fn is_storing(&mut self) -> bool {
+        self.keeping.is_some() || self.ready() > 0
+    }
+
+    /// Whether no more hosts are needed now: in a replay, the source that is to be stored next may be of one not claimed yet.
+    fn has_enough(&mut self) -> bool {
+        self.is_full() && (!self.tasks.is_empty() || self.is_storing())
     }
 
     /// The number of new or changed entries waiting to be stored.
@@ -420,6 +439,7 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
     /// Ends what is under way, stores what is finished, and releases the rest.
     async fn end(&mut self) -> anyhow::Result<()> {
         self.tasks.abort_all();
+        self.has_more = false;
         // Refreshes finished when told to stop are worth storing; the others are read again.
         while let Some(done) = self.tasks.join_next().await {
             if let Ok((at, Ok(prepared), _)) = done {

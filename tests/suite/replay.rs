@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::support::App;
 use crate::support::http::{Manner, Reply, Server};
@@ -91,4 +93,41 @@ fn two_runs_with_one_clock_give_the_same_bytes() {
     // The earliest copy leads, and of those of one moment, that of the source that the configuration names first.
     let feed = String::from_utf8(rising[Path::new("public/atom.xml")].clone()).unwrap();
     assert!(feed.contains("<link href=\"https://s1.example/15\" rel=\"alternate\""), "{feed}");
+}
+
+#[test]
+fn a_replay_that_waits_for_a_source_does_not_read_all_others_meanwhile() {
+    const HOSTS: usize = 1_500;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let meanwhile = Arc::new(AtomicUsize::new(0));
+    let (counted, seen) = (asked.clone(), meanwhile.clone());
+    let server = Server::start_at("0.0.0.0", move |request| {
+        let source: usize = request.target[1..].parse().unwrap();
+        if source == 0 {
+            // It answers when all that were going to be read are read, or four seconds have passed.
+            let since = Instant::now();
+            while counted.load(Ordering::SeqCst) < HOSTS - 1 && since.elapsed() < Duration::from_secs(4) {
+                std::thread::yield_now();
+            }
+            seen.store(counted.load(Ordering::SeqCst), Ordering::SeqCst);
+        } else {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        Reply::ok(format!(
+            "<rss version=\"2.0\"><channel><title>S</title><item><guid>{source}</guid><title>The story of place {source}</title></item></channel></rss>"
+        ))
+    });
+    let sources: String = (0..HOSTS)
+        .map(|source| {
+            let (high, low) = (source / 200, source % 200 + 1);
+            let port = server.port();
+            format!("[[source]]\nid = \"s{source}\"\nkind = \"feed\"\nurl = \"http://127.1.{high}.{low}:{port}/{source}\"\n")
+        })
+        .collect();
+    let app = App::new(&sources);
+    app.write("feeds.toml", app.read("feeds.toml").replace("\"::1\"", "\"127.1.0.0/16\""));
+    app.ok(&["fetch"]);
+    let meanwhile = meanwhile.load(Ordering::SeqCst);
+    assert!((100..1_000).contains(&meanwhile), "{meanwhile} were read meanwhile");
+    assert_eq!(app.titles().len(), HOSTS);
 }
