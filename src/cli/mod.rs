@@ -11,6 +11,7 @@ pub mod probe;
 mod queue;
 mod recipient;
 mod serve;
+mod shell;
 mod store;
 mod stories;
 mod subscribers;
@@ -96,6 +97,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
         Command::Check => return check(&arguments.config),
+        Command::Completions { shell } => {
+            shell::completions(*shell);
+            return Ok(());
+        }
+        Command::Man { dir } => return shell::man(dir),
         Command::Store(wanted) => return store::store(wanted, &arguments.config),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
@@ -165,6 +171,8 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
         Command::Init { .. }
         | Command::Check
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Store(_)
         | Command::Probe(_)
         | Command::Cluster { .. }
