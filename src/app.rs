@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::deliver::message::Sender;
 use crate::deliver::transport::Transport;
 use crate::model::digest::DigestId;
@@ -117,6 +117,32 @@ impl App {
         let store = Store::open(&config.store, &TokenSource::System.token()?)?;
         let key = SigningKey::new(secret(&store)?);
         subscribers::hash_suppressions(&store, &key)?;
+        let app = App::over(store, key, config, clock, stop)?;
+        app.keep_leases();
+        Ok(app)
+    }
+
+    /// The same process under another configuration. Its store stays, whatever that says.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn reconfigured(&self, config: Config) -> anyhow::Result<App> {
+        let key = self.sender.key.clone();
+        let mut app = App::over(self.store().clone(), key, config, self.clock, self.stop.clone())?;
+        app.metrics = self.metrics.clone();
+        app.refresher.robots_locks = self.refresher.robots_locks.clone();
+        app.refresher.cores = self.refresher.cores.clone();
+        Ok(app)
+    }
+
+    /// Everything but the store as configured.
+    fn over(
+        store: Store,
+        key: SigningKey,
+        config: Config,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> anyhow::Result<App> {
         let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = refresher(&config, store, classifier)?;
         let templates = Templates::load(&config.templates_dir)?;
@@ -133,7 +159,7 @@ impl App {
         });
         let publications =
             publication::publications(&config.channel, &config.topics, &config.sources, &config.feeds);
-        let app = App {
+        Ok(App {
             destination: destination(&config.publish)?,
             hub: hub_address(&config),
             config,
@@ -147,9 +173,7 @@ impl App {
             metrics: Arc::default(),
             stop,
             readers: OnceLock::new(),
-        };
-        app.keep_leases();
-        Ok(app)
+        })
     }
 
     pub fn store(&self) -> &Store {
@@ -193,6 +217,7 @@ impl App {
         let (mut done, mut told) = (0, Instant::now());
         maintenance::make_ready(self.store(), |entries| {
             done += entries;
+            self.metrics.pulse.beat();
             if told.elapsed() >= REPORT_INTERVAL {
                 told = Instant::now();
                 errln!("bringing the database up to date: {done} entries are ready to be compared");
@@ -226,6 +251,7 @@ impl App {
             self.clock,
             self.stop.cancelled(),
             |report| {
+                self.metrics.pulse.beat();
                 bar.suspend(|| log(report));
                 bar.inc(1);
             },
@@ -367,6 +393,14 @@ impl App {
         Ok(())
     }
 
+    /// After how long without any progress the work has stopped: not before the next message may leave.
+    pub fn stalled_after(&self) -> Duration {
+        let rates = [self.config.mail.rate, self.config.mail.rate_per_domain];
+        let pauses = rates.into_iter().filter(|rate| *rate > 0.0).map(|rate| 2.0 / rate);
+        let longest = pauses.fold(0.0, f64::max);
+        Duration::from_secs(self.config.serve.stalled_after_seconds).max(Duration::from_secs_f64(longest))
+    }
+
     /// Whether we are the hub of our own feeds.
     pub fn is_own_hub(&self) -> bool {
         self.config.publish.hub.as_deref() == Some("self") && self.hub.is_some()
@@ -392,8 +426,10 @@ impl App {
         let reports = fetched.reports;
         let mut unpublished = None;
         let published = for_later(self.publish().await, &mut unpublished)?;
+        self.metrics.pulse.beat();
         self.announce().await?;
         self.check_not_stopped()?;
+        self.metrics.pulse.beat();
         let digest_reports = tokio::task::block_in_place(|| self.queue())?;
         // The web version has to exist before the mail that links to it, unless that would hold the mail up.
         if unpublished.is_none() {
@@ -401,10 +437,12 @@ impl App {
         }
         let deliveries = self.deliver(None).await?;
         self.check_not_stopped()?;
+        self.metrics.pulse.beat();
         tokio::task::block_in_place(|| self.maintain())?;
         if unpublished.is_none() {
             for_later(self.forget_issues().await, &mut unpublished)?;
         }
+        self.metrics.pulse.beat();
         let stop = self.stop.clone();
         self.store().give_back_space(move || stop.is_cancelled())?;
         tracing::info!(
@@ -491,9 +529,12 @@ impl App {
     /// Sends what is due, with a progress bar on a terminal.
     async fn send_due(&self, digest: Option<&DigestId>) -> anyhow::Result<Deliveries> {
         let bar = progress(0, "messages");
-        let on_done = |progress| match progress {
-            Progress::Total(total) => bar.set_length(total),
-            Progress::One => bar.inc(1),
+        let on_done = |progress| {
+            self.metrics.pulse.beat();
+            match progress {
+                Progress::Total(total) => bar.set_length(total),
+                Progress::One => bar.inc(1),
+            }
         };
         self.take_over()?;
         let done = self.outbox().deliver(digest, on_done).await;
@@ -535,6 +576,7 @@ impl App {
 
     /// One cycle of the service: failures are logged, and retried in the next cycle.
     pub async fn tick(&self) {
+        self.metrics.pulse.beat();
         let run_once = self.run_once().await;
         self.metrics.cycle_ended(
             match &run_once {
@@ -581,6 +623,9 @@ pub fn log_unsent(deliveries: &Deliveries) {
 
 /// A progress bar on a terminal, nothing elsewhere.
 pub fn progress(length: u64, what: &str) -> ProgressBar {
+    if config::is_terminal_dumb() {
+        return ProgressBar::hidden();
+    }
     let style = ProgressStyle::with_template(&format!(
         "{{bar:30}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left"
     ))

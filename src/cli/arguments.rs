@@ -181,6 +181,17 @@ pub(super) enum Command {
     Reclassify,
     /// List the sources with their last success, last error, number of entries and next poll.
     Sources,
+    /// Print the script by which a shell completes commands and options.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command.
+    Man {
+        /// Folder to write to.
+        dir: PathBuf,
+    },
     /// Run the whole pipeline on bundled example sites; needs no network and no set-up.
     Demo {
         /// Folder to write to.

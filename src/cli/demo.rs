@@ -28,6 +28,7 @@ use crate::support::process::open_files_max;
 use crate::support::terminal::outln;
 use crate::support::text::many;
 use crate::web::files::Files;
+use crate::web::server::LiveSite;
 use crate::{config, web};
 
 /// Open files that are not connections of readers.
@@ -218,7 +219,7 @@ async fn serve(app: &App, signals: &Signals) -> anyhow::Result<()> {
     let stop = signals.stop.clone().cancelled_owned();
     let limits = web::server::connection_limits(open_files_max(), HANDLES_ELSEWHERE, Vec::new());
     let files = Files::new(&app.destination, app.store());
-    Ok(web::server::serve(listener, files, None, limits, stop).await?)
+    Ok(web::server::serve(listener, LiveSite::new(files, None), limits, stop).await?)
 }
 
 const LEFT_BEHIND: [&str; 4] = ["courant.db", "courant.db-wal", "courant.db-shm", "feeds.toml"];

@@ -11,6 +11,7 @@ pub mod probe;
 mod queue;
 mod recipient;
 mod serve;
+mod shell;
 mod store;
 mod stories;
 mod subscribers;
@@ -26,7 +27,7 @@ use clap::Parser as _;
 
 use self::arguments::{Arguments, Command, ListFormat, LogFormat};
 use crate::app::{self, App, INTERRUPTED_CODE, Interrupted, Signals, Usage};
-use crate::config::{self, ConfigError};
+use crate::config::{self, ConfigError, ServiceManager};
 use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::pipeline::worker::Selection;
@@ -55,17 +56,19 @@ pub fn main() -> ExitCode {
         std::io::stderr().is_terminal() && crate::config::wants_colours(),
     );
     crate::support::process::raise_open_files();
+    let manager = match &arguments.command {
+        Command::Serve { .. } => ServiceManager::from_environment().map_err(anyhow::Error::msg),
+        _ => Ok(ServiceManager::default()),
+    };
     // Fails only when a provider is set already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot start")
-        .and_then(|runtime| {
-            let result = runtime.block_on(run(&arguments));
-            runtime.shutdown_timeout(LEFT_AFTER);
-            result
-        });
+    let result = manager.and_then(|manager| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.context("the runtime cannot start")?;
+        let result = runtime.block_on(run(&arguments, manager));
+        runtime.shutdown_timeout(LEFT_AFTER);
+        result
+    });
     let Err(error) = result.and(terminal::finish().map_err(anyhow::Error::from)) else {
         return ExitCode::SUCCESS;
     };
@@ -86,7 +89,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<()> {
     let signals = Signals::listen().context("cannot listen for signals")?;
     set_ahead(arguments.clock_ahead);
     let clock = arguments.now.map_or(Clock::System, Clock::Fixed);
@@ -96,6 +99,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
         Command::Check => return check(&arguments.config),
+        Command::Completions { shell } => {
+            shell::completions(*shell);
+            return Ok(());
+        }
+        Command::Man { dir } => return shell::man(dir),
         Command::Store(wanted) => return store::store(wanted, &arguments.config),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
@@ -107,7 +115,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let app = App::new(config::load(&arguments.config)?, clock, signals.stop.clone())?;
     signals.end_with(arguments.command.shutdown_mode());
-    run_with(app, arguments).await
+    run_with(app, arguments, manager).await
 }
 
 /// `courant check`.
@@ -131,7 +139,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
 }
 
 /// The commands that need the configuration and the store.
-async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
+async fn run_with(app: App, arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app).await,
@@ -148,7 +156,7 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, &arguments.config).await,
         Command::Run => run_once(&app).await,
-        Command::Serve { listen } => serve::serve(app, listen).await,
+        Command::Serve { listen } => serve::serve(app, listen, manager, &arguments.config).await,
         Command::Entries { format, source, since, limit } => list::entries(
             app.store(),
             &EntryFilter { source: source.clone(), since: *since, count_max: *limit },
@@ -165,6 +173,8 @@ async fn run_with(app: App, arguments: &Arguments) -> anyhow::Result<()> {
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
         Command::Init { .. }
         | Command::Check
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Store(_)
         | Command::Probe(_)
         | Command::Cluster { .. }

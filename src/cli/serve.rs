@@ -1,22 +1,29 @@
 //! `courant serve`: serves the web and does what is due.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Interval;
 
 use crate::app::{self, App};
+use crate::config::{self, Config, ServiceManager};
 use crate::model::digest::DigestId;
+use crate::support::i18n;
+use crate::support::notify::Notifier;
 use crate::support::terminal::errln;
 use crate::web::files::Files;
 use crate::web::hubs::Verifications;
 use crate::web::images::Pictures;
 use crate::web::limits::Limits;
 use crate::web::search::SearchPool;
+use crate::web::server::LiveSite;
 use crate::web::state::AppState;
 use crate::{support, web};
 
@@ -29,26 +36,65 @@ const HANDLES_ELSEWHERE: usize = 192;
 /// Threads that answer web requests.
 const WEB_THREADS: usize = 2;
 
-/// Serves the published folder and its forms and does what is due, until told to stop.
-pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
-    let mail_waits = Arc::new(Notify::new());
-    let listener = web::server::listen(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+/// A service under way.
+struct Service<'a> {
+    /// What does the work, from the next cycle on.
+    apps: watch::Sender<Arc<App>>,
+    site: Arc<LiveSite>,
+    kept: KeptState,
+    notifier: Notifier,
+    config_path: &'a Path,
+}
+
+/// What dynamic pages share for as long as the service runs, whatever its configuration becomes.
+#[derive(Default)]
+struct KeptState {
+    mail_waits: Arc<Notify>,
+    limits: Arc<Limits>,
+    searches: Arc<SearchPool>,
+}
+
+/// Serves the published folder and its forms and does what is due, until told to stop. SIGHUP has the configuration read again.
+pub(super) async fn serve(
+    app: App,
+    listen: &str,
+    manager: ServiceManager,
+    config_path: &Path,
+) -> anyhow::Result<()> {
+    let notifier = notifier(&manager)?;
+    // Twice in the time after which silence is taken for death.
+    let mut watchdog = manager.watchdog.map(|limit| tokio::time::interval(limit / 2));
+    let listener = match manager.listener {
+        Some(inherited) => web::server::adopt(inherited).context("the socket of the service manager")?,
+        None => web::server::listen(listen).await.with_context(|| format!("cannot listen on {listen}"))?,
+    };
     errln!("serving {} on http://{}", app.destination, listener.local_addr()?);
     let metrics = metrics_listener(&app).await?;
     let readers = reader_threads()?;
-    let server = answer_readers(&readers, &app, (listener, metrics), mail_waits.clone());
+    let kept = KeptState::default();
+    let site =
+        LiveSite::new(Files::new(&app.destination, app.store()), Some(Arc::new(web_state(&app, &kept))));
+    let server = answer_readers(&readers, &app, (listener, metrics), &site);
     let stop = app.stop.clone();
-    let app = Arc::new(app);
-    let confirmations = tokio::spawn(send_confirmations(app.clone(), mail_waits));
-    let mut turns = tokio::spawn(take_turns(app));
-    tokio::select! {
-        () = stop.cancelled() => {}
-        // If the work itself ends, the service has to end too.
-        ended = &mut turns => {
-            readers.shutdown_background();
-            return Ok(ended?);
+    let (apps, _) = watch::channel(Arc::new(app));
+    let confirmations = tokio::spawn(send_confirmations(apps.subscribe(), kept.mail_waits.clone()));
+    let mut turns = tokio::spawn(take_turns(apps.subscribe()));
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let service = Service { apps, site, kept, notifier, config_path };
+    service.notifier.ready("reads, publishes and sends what is due");
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            // If the work itself ends, the service has to end too.
+            ended = &mut turns => {
+                readers.shutdown_background();
+                return Ok(ended?);
+            }
+            _ = hangup.recv() => tokio::task::block_in_place(|| service.reload()),
+            () = until_watched(&mut watchdog) => service.show_life(),
         }
     }
+    service.notifier.stopping();
     confirmations.abort();
     let ended = tokio::time::timeout(SHUTDOWN_GRACE, async { (server.await, turns.await) }).await;
     readers.shutdown_background();
@@ -56,6 +102,80 @@ pub(super) async fn serve(app: App, listen: &str) -> anyhow::Result<()> {
         server??;
     }
     Ok(())
+}
+
+fn notifier(manager: &ServiceManager) -> anyhow::Result<Notifier> {
+    let to = |address: &String| {
+        Notifier::to(address).with_context(|| format!("NOTIFY_SOCKET: {address} cannot be told anything"))
+    };
+    Ok(manager.notify_socket.as_ref().map(to).transpose()?.unwrap_or_default())
+}
+
+/// Until the service manager is to be shown a sign of life; forever, if it does not watch.
+async fn until_watched(watchdog: &mut Option<Interval>) {
+    match watchdog {
+        Some(watchdog) => _ = watchdog.tick().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Service<'_> {
+    /// Shows the service manager that the work gets on; if it does not, a new start may help.
+    fn show_life(&self) {
+        let app = self.apps.borrow().clone();
+        if app.metrics.pulse.silence() <= app.stalled_after() {
+            self.notifier.alive();
+        } else {
+            tracing::error!("the work has got no further for too long: the service manager is told nothing");
+        }
+    }
+
+    /// Reads the configuration again. If it is faulty, all stays as it was.
+    fn reload(&self) {
+        self.notifier.reloading();
+        let before = i18n::current();
+        match self.reconfigured() {
+            Ok(app) => {
+                errln!("{} is read again: it holds from the next cycle on", self.config_path.display());
+                self.notifier.ready("the configuration was read again");
+                let files = Files::new(&app.destination, app.store());
+                self.site.replace(files, Arc::new(web_state(&app, &self.kept)));
+                self.apps.send_replace(Arc::new(app));
+            }
+            Err(error) => {
+                i18n::go_back(before);
+                tracing::error!("the configuration of before stays, because this one is faulty:\n{error:#}");
+                self.notifier.ready("the configuration is faulty: the one of before stays");
+            }
+        }
+    }
+
+    fn reconfigured(&self) -> anyhow::Result<App> {
+        let running = self.apps.borrow().clone();
+        let mut config = config::load(self.config_path)?;
+        for key in keep_fixed(&mut config, &running.config) {
+            tracing::warn!("{key} changed: that takes effect when the service is started again");
+        }
+        running.reconfigured(config)
+    }
+}
+
+/// Puts back what a running service cannot change, and names it.
+fn keep_fixed(config: &mut Config, running: &Config) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    if config.store != running.store {
+        config.store = running.store.clone();
+        changed.push("[store]");
+    }
+    if config.serve.metrics != running.serve.metrics {
+        config.serve.metrics = running.serve.metrics;
+        changed.push("[serve] metrics");
+    }
+    if config.serve.trusted_proxies != running.serve.trusted_proxies {
+        config.serve.trusted_proxies = running.serve.trusted_proxies.clone();
+        changed.push("[serve] trusted_proxies");
+    }
+    changed
 }
 
 /// Web requests have their own threads, so that they never wait behind thousands of mails or documents.
@@ -81,10 +201,8 @@ fn answer_readers(
     readers: &Runtime,
     app: &App,
     (listener, metrics): (TcpListener, Option<TcpListener>),
-    mail_waits: Arc<Notify>,
+    site: &Arc<LiveSite>,
 ) -> JoinHandle<std::io::Result<()>> {
-    let state = Arc::new(web_state(app, mail_waits));
-    let files = Files::new(&app.destination, app.store());
     let kept_back = app.config.fetch.concurrency + app.config.mail.connections + HANDLES_ELSEWHERE;
     let limits = web::server::connection_limits(
         support::process::open_files_max(),
@@ -92,20 +210,20 @@ fn answer_readers(
         app.config.serve.trusted_proxies.clone(),
     );
     if let Some(metrics) = metrics {
-        let (state, shutdown) = (state.clone(), app.stop.clone().cancelled_owned());
+        let (site, shutdown) = (site.clone(), app.stop.clone().cancelled_owned());
         readers.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(metrics)?;
-            web::server::serve_metrics(listener, state, shutdown).await
+            web::server::serve_metrics(listener, site, shutdown).await
         });
     }
-    let shutdown = app.stop.clone().cancelled_owned();
+    let (site, shutdown) = (site.clone(), app.stop.clone().cancelled_owned());
     readers.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        web::server::serve(listener, files, Some(state), limits, shutdown).await
+        web::server::serve(listener, site, limits, shutdown).await
     })
 }
 
-fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
+fn web_state(app: &App, kept: &KeptState) -> AppState {
     AppState {
         refresher: app.refresher.clone(),
         channel: app.config.channel.clone(),
@@ -122,19 +240,21 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         templates: app.templates.clone(),
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,
-        limits: Limits::default(),
+        limits: kept.limits.clone(),
         metrics: app.metrics.clone(),
+        stalled_after: app.stalled_after(),
         is_hub: app.is_own_hub(),
         verifications: Verifications::new(&app.refresher.client),
-        searches: SearchPool::default(),
-        mail_waits,
+        searches: kept.searches.clone(),
+        mail_waits: kept.mail_waits.clone(),
     }
 }
 
 /// Sends a confirmation as soon as somebody signs up, without waiting for the next turn.
-async fn send_confirmations(app: Arc<App>, mail_waits: Arc<Notify>) {
+async fn send_confirmations(apps: watch::Receiver<Arc<App>>, mail_waits: Arc<Notify>) {
     loop {
         mail_waits.notified().await;
+        let app = apps.borrow().clone();
         for digest in [DigestId::Confirmation, DigestId::Welcome] {
             match app.deliver(Some(&digest)).await {
                 Ok(deliveries) => app::log_unsent(&deliveries),
@@ -144,13 +264,17 @@ async fn send_confirmations(app: Arc<App>, mail_waits: Arc<Notify>) {
     }
 }
 
-/// Does what is due at each tick.
-async fn take_turns(app: Arc<App>) {
-    while !app.stop.is_cancelled() {
+/// Does what is due at each tick, and at once when the configuration has changed.
+async fn take_turns(mut apps: watch::Receiver<Arc<App>>) {
+    let stop = apps.borrow().stop.clone();
+    while !stop.is_cancelled() {
+        let app = apps.borrow_and_update().clone();
         app.tick().await;
+        app.metrics.pulse.rest(TICK);
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
-            () = app.stop.cancelled() => {}
+            Ok(()) = apps.changed() => {}
+            () = stop.cancelled() => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 mod fetch;
 mod mail;
 mod section;
+mod service;
 mod source;
 mod values;
 
@@ -16,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 pub use fetch::FetchConfig;
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
 pub use section::ConfigFault;
+pub use service::ServiceManager;
 pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
@@ -70,6 +72,8 @@ pub struct ServeConfig {
     pub sign_ups_per_hour: u32,
     /// Where metrics are answered, which are nobody else's business.
     pub metrics: Option<SocketAddr>,
+    /// Work that makes no progress for so long has stopped, in seconds.
+    pub stalled_after_seconds: u64,
 }
 
 /// At this margin, nine of ten answers are right on the labelled stories that ship with the program.
@@ -181,9 +185,14 @@ impl Config {
     }
 }
 
-/// Whether colours are welcome (<https://no-color.org>).
+/// Whether colours are welcome (<https://no-color.org>), on a terminal that has them.
 pub fn wants_colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    !is_terminal_dumb() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether the terminal, if there is one, understands no control characters.
+pub fn is_terminal_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
 /// Reads and validates a file, and the texts in `locales/` beside it.
@@ -407,6 +416,7 @@ fn read_serve(section: Section) -> ServeConfig {
                 )
             })
         }),
+        stalled_after_seconds: section.seconds("stalled_after", parse_duration).unwrap_or(3_600).max(1),
     }
 }
 

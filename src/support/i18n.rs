@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentError, FluentResource, FluentValue};
@@ -66,8 +66,9 @@ struct Locale {
 /// All languages of the interface.
 struct Locales(Vec<Locale>);
 
-/// The operator's files are added once, at the start.
-static LOCALES: OnceLock<Locales> = OnceLock::new();
+/// The languages with the operator's files, which are read at the start, and again with the configuration. What replaces them is
+/// kept, since phrases are handed out for good.
+static LOCALES: RwLock<Option<&'static Locales>> = RwLock::new(None);
 
 /// Names of messages, with the variables of each.
 type MessageNames = BTreeMap<String, BTreeSet<String>>;
@@ -101,7 +102,25 @@ impl Locales {
 }
 
 fn locales() -> &'static Locales {
-    LOCALES.get_or_init(Locales::shipped)
+    let known = *LOCALES.read().unwrap_or_else(PoisonError::into_inner);
+    known.unwrap_or_else(|| {
+        let mut slot = LOCALES.write().unwrap_or_else(PoisonError::into_inner);
+        *slot.get_or_insert_with(|| Box::leak(Box::new(Locales::shipped())))
+    })
+}
+
+/// The languages as they were at a time.
+#[derive(Clone, Copy)]
+pub struct LocalesBefore(&'static Locales);
+
+/// The languages as they are, to go back to if a configuration turns out to be faulty.
+pub fn current() -> LocalesBefore {
+    LocalesBefore(locales())
+}
+
+/// Goes back to the languages of before.
+pub fn go_back(before: LocalesBefore) {
+    *LOCALES.write().unwrap_or_else(PoisonError::into_inner) = Some(before.0);
 }
 
 /// The messages of a language, or of the default if it is unknown; callers have to check that beforehand.
@@ -241,10 +260,22 @@ pub fn add(folder: &Path) -> Vec<LocaleFault> {
         }
         found.into_iter().for_each(|(line, message)| fault(line, message));
     }
-    // A later call, in a program that plays several processes, is for the same folder. Faulty languages are registered all the
-    // same, so that using them is not reported as a second fault.
-    let _ = LOCALES.set(locales);
+    // Faulty languages are registered all the same, so that using them is not reported as a second fault.
+    replace(locales);
     faults
+}
+
+/// Uses these languages from now on, unless they are what there is.
+fn replace(fresh: Locales) {
+    let same = |known: &Locale, other: &Locale| known.tag == other.tag && known.texts == other.texts;
+    let mut slot = LOCALES.write().unwrap_or_else(PoisonError::into_inner);
+    let is_known = slot.is_some_and(|known| {
+        known.0.len() == fresh.0.len()
+            && known.0.iter().zip(&fresh.0).all(|(known, other)| same(known, other))
+    });
+    if !is_known {
+        *slot = Some(Box::leak(Box::new(fresh)));
+    }
 }
 
 /// The last line that begins with a key.

@@ -1,6 +1,8 @@
 //! Logs on standard error, and the metrics of a service.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -59,8 +61,40 @@ pub struct Gauges {
     pub deliveries: Vec<(String, u64)>,
 }
 
+/// When the work of a service last got on.
+#[derive(Debug)]
+pub struct Pulse(Mutex<Instant>);
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse(Mutex::new(Instant::now()))
+    }
+}
+
+impl Pulse {
+    /// Something was done.
+    pub fn beat(&self) {
+        self.set(Instant::now());
+    }
+
+    /// All is done, and for so long nothing will be.
+    pub fn rest(&self, pause: Duration) {
+        self.set(Instant::now() + pause);
+    }
+
+    fn set(&self, at: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// How long nothing has been done that should have been.
+    pub fn silence(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
 /// The metrics of a process, in Prometheus format.
 pub struct Metrics {
+    pub pulse: Pulse,
     registry: Registry,
     responses: Family<ClassLabel, Counter>,
     cycles: Counter,
@@ -78,6 +112,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Metrics {
         let mut metrics = Metrics {
+            pulse: Pulse::default(),
             registry: Registry::with_prefix("courant"),
             responses: Family::default(),
             cycles: Counter::default(),

@@ -22,7 +22,16 @@ pub(crate) use errln;
 
 /// See `outln!`.
 pub(crate) fn print_line(line: fmt::Arguments) {
-    if let Err(error) = writeln!(stdout(), "{line}") {
+    note_failure(writeln!(stdout(), "{line}"));
+}
+
+/// Prints a text of several lines on standard output.
+pub(crate) fn print_text(text: &str) {
+    note_failure(stdout().write_all(text.as_bytes()));
+}
+
+fn note_failure(written: io::Result<()>) {
+    if let Err(error) = written {
         FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }

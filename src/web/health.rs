@@ -17,11 +17,16 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Readiness: the store answers, and the last cycle of the pipeline succeeded.
+/// Readiness: the store answers, the last cycle of the pipeline succeeded, and the one under way gets on.
 pub(super) async fn ready(State(app): State<Arc<AppState>>) -> Response {
     if let Err(error) = app.refresher.store.read(|r| r.entries().last()) {
         tracing::error!("not ready: {error}");
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
+    }
+    let silence = app.metrics.pulse.silence();
+    if silence > app.stalled_after {
+        let said = format!("the work has got no further for {} seconds\n", silence.as_secs());
+        return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     }
     match app.metrics.last_cycle_failed() {
         true => {

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -61,6 +61,26 @@ const ASKED: [&str; 11] = [
     "/websub/",
     "/hub",
 ];
+
+/// What is served, under one address; it can be replaced while requests are answered.
+pub struct LiveSite(RwLock<Arc<WebServer>>);
+
+impl LiveSite {
+    /// Serves the published files, and with `app`, also dynamic pages.
+    pub fn new(files: Files, app: Option<Arc<AppState>>) -> Arc<LiveSite> {
+        Arc::new(LiveSite(RwLock::new(Arc::new(WebServer::new(files, app)))))
+    }
+
+    /// From the next request on, serves this.
+    pub fn replace(&self, files: Files, app: Arc<AppState>) {
+        let site = Arc::new(WebServer::new(files, Some(app)));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = site;
+    }
+
+    fn now(&self) -> Arc<WebServer> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// Answers requests: from the published folder, and with `app`, also dynamic ones.
 struct WebServer {
@@ -242,7 +262,15 @@ pub fn connection_limits(files_max: usize, kept_back: usize, proxies: Vec<IpNet>
 /// # Errors
 /// When the address is none, is in use, or not ours.
 pub async fn listen(address: impl ToSocketAddrs) -> std::io::Result<std::net::TcpListener> {
-    let listener = TcpListener::bind(address).await?.into_std()?;
+    adopt(TcpListener::bind(address).await?.into_std()?)
+}
+
+/// Makes a socket that listens already one for a crowd.
+///
+/// # Errors
+/// When the system refuses.
+pub fn adopt(listener: std::net::TcpListener) -> std::io::Result<std::net::TcpListener> {
+    listener.set_nonblocking(true)?;
     // Asked again, the system only changes how many may wait.
     socket2::SockRef::from(&listener).listen(BACKLOG)?;
     Ok(listener)
@@ -254,15 +282,13 @@ pub async fn listen(address: impl ToSocketAddrs) -> std::io::Result<std::net::Tc
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    files: Files,
-    app: Option<Arc<AppState>>,
+    site: Arc<LiveSite>,
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let site = Arc::new(WebServer::new(files, app));
     let answer = move |mut request: hyper::Request<hyper::body::Incoming>, peer| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        site.clone().answer(request)
+        site.now().answer(request)
     };
     accept(listener, limits, answer, shutdown).await
 }
@@ -273,12 +299,12 @@ pub async fn serve(
 /// When the listener fails.
 pub async fn serve_metrics(
     listener: TcpListener,
-    app: Arc<AppState>,
+    site: Arc<LiveSite>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = Router::new().route("/metrics", get(health::metrics)).with_state(app);
     let answer = move |request, _| {
-        let router = router.clone();
+        let router = Router::new().route("/metrics", get(health::metrics));
+        let router = site.now().app.clone().map_or_else(Router::new, |app| router.with_state(app));
         async move { Ok(routed(router, request).await) }
     };
     let limits = ConnectionLimits { total: METRICS_CONNECTIONS_MAX, proxies: Vec::new() };

@@ -1,5 +1,8 @@
 //! The shared state of dynamic requests.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -44,14 +47,17 @@ pub struct AppState {
     pub clock: Clock,
     /// Maximum size of a push, in bytes.
     pub body_bytes_max: usize,
-    pub limits: Limits,
-    pub metrics: std::sync::Arc<Metrics>,
+    /// Outlives the configuration, as do the searches under way.
+    pub limits: Arc<Limits>,
+    pub metrics: Arc<Metrics>,
+    /// Work that gets no further for so long has stopped.
+    pub stalled_after: Duration,
     /// Whether we are the hub of our own feeds.
     pub is_hub: bool,
     pub verifications: Verifications,
-    pub searches: SearchPool,
+    pub searches: Arc<SearchPool>,
     /// Notified when a mail is queued that somebody is waiting for.
-    pub mail_waits: std::sync::Arc<Notify>,
+    pub mail_waits: Arc<Notify>,
 }
 
 impl AppState {

@@ -241,3 +241,24 @@ fn a_limit_on_the_size_of_files_is_called_one_wherever_it_is_met() {
         assert_eq!(app.titles().len(), 1, "{blocks}");
     }
 }
+
+#[test]
+fn shells_complete_each_command_and_each_has_a_manual_page() {
+    let app = App::new("");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = app.ok(&["completions", shell]);
+        for word in ["subscribers", "reclassify", "listen", "log-format"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    // A shell takes the script.
+    app.write("courant.bash", app.ok(&["completions", "bash"]));
+    let ask = "source ./courant.bash; COMP_WORDS=(courant subscr); COMP_CWORD=1; _courant courant subscr courant; echo \"${COMPREPLY[*]}\"";
+    let asked = std::process::Command::new("bash").args(["-c", ask]).current_dir(app.folder()).output();
+    assert_eq!(String::from_utf8(asked.unwrap().stdout).unwrap(), "subscribers\n");
+    app.ok(&["man", "pages"]);
+    let page = app.read("pages/courant-subscribers-import.1");
+    assert!(page.contains(".TH courant-subscribers-import 1") && page.contains("dry\\-run"), "{page}");
+    assert!(app.read("pages/courant.1").contains("subscribers"));
+    assert!(app.path("pages/courant-serve.1").exists() && !app.path("pages/courant-help.1").exists());
+}

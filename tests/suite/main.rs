@@ -20,6 +20,7 @@ mod listing;
 mod locales;
 mod mail;
 mod mail_sources;
+mod manners;
 mod message;
 mod newsletter;
 mod object_storage;

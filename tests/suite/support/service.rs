@@ -36,7 +36,8 @@ impl Service {
         Service::of(limited)
     }
 
-    fn of(mut command: Command) -> Service {
+    /// A service of the caller's own command.
+    pub(crate) fn of(mut command: Command) -> Service {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address =
