@@ -58,6 +58,48 @@ pub struct StoryView {
     pub translations: Vec<LinkView>,
 }
 
+/// An entry as programs read it: in `courant entries`, and in the API.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntryView {
+    pub announced: u32,
+    pub event: Option<Event>,
+    pub first_seen: String,
+    pub guid: Option<String>,
+    pub id: String,
+    pub language: Option<String>,
+    pub published: Option<String>,
+    pub source: String,
+    pub story: String,
+    pub summary: String,
+    pub title: String,
+    pub topics: Vec<String>,
+    pub updated: Option<String>,
+    pub url: Option<String>,
+}
+
+impl EntryView {
+    pub fn of(stored: &StoredEntry) -> EntryView {
+        let entry = &stored.entry;
+        let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        EntryView {
+            announced: stored.announced,
+            event: entry.event.clone(),
+            first_seen: second(stored.first_seen),
+            guid: entry.guid.clone(),
+            id: entry.id.clone(),
+            language: entry.language.clone(),
+            published: entry.published.map(second),
+            source: entry.source.clone(),
+            story: stored.story.clone(),
+            summary: entry.summary.clone(),
+            title: entry.title.clone(),
+            topics: stored.topics.iter().map(|matched| matched.topic.clone()).collect(),
+            updated: entry.updated.map(second),
+            url: entry.url.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageView {
     pub url: String,

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::io::{BufWriter, Write};
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::model::source::{FetchState, Source};
 use crate::model::story::StoredEntry;
@@ -14,14 +13,10 @@ use crate::pipeline::refresh::{SourceOutcome, SourceReport};
 use crate::store::{EntryFilter, MarkupScope, SourceRow, Store};
 use crate::support::terminal;
 use crate::support::text::{many, shorten};
+use crate::view::EntryView;
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
-}
-
-/// Formats a time to the second.
-fn rfc3339(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Prints one line, or one JSON object, per entry.
@@ -36,22 +31,7 @@ pub(super) fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> any
 fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::Result<()> {
     let entry = &stored.entry;
     if as_json {
-        let object = json!({
-            "id": entry.id,
-            "guid": entry.guid,
-            "source": entry.source,
-            "url": entry.url,
-            "title": entry.title,
-            "summary": entry.summary,
-            "language": entry.language,
-            "published": entry.published.map(rfc3339),
-            "updated": entry.updated.map(rfc3339),
-            "first_seen": rfc3339(stored.first_seen),
-            "event": entry.event,
-            "topics": stored.topics.iter().map(|matched| matched.topic.as_str()).collect::<Vec<_>>(),
-            "story": stored.story,
-            "announced": stored.announced,
-        });
+        let object = serde_json::to_string(&EntryView::of(stored))?;
         return Ok(writeln!(out, "{object}")?);
     }
     let date =

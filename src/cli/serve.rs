@@ -231,6 +231,7 @@ fn web_state(app: &App, kept: &KeptState) -> AppState {
         topics: app.config.topics.clone(),
         sources: app.config.sources.clone(),
         publications: app.publications.clone(),
+        digests: app.config.digests.iter().map(|digest| digest.id.clone()).collect(),
         images: app.config.publish.images,
         pictures: Pictures::new(&app.refresher.client),
         newsletter: app.config.newsletter.clone(),

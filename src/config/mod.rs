@@ -70,6 +70,8 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Sign-ups per hour; beyond that, a sign-up requires a second step.
     pub sign_ups_per_hour: u32,
+    /// Whether everybody may read what the API answers.
+    pub is_api_open: bool,
     /// Where metrics are answered, which are nobody else's business.
     pub metrics: Option<SocketAddr>,
     /// Work that makes no progress for so long has stopped, in seconds.
@@ -406,7 +408,13 @@ fn read_serve(section: Section) -> ServeConfig {
         ]
     };
     let trusted = section.list("trusted_proxies", network);
+    let is_api_open = |text: &str| match text {
+        "open" => Ok(true),
+        "closed" => Ok(false),
+        _ => Err(format!("\"{text}\" is neither \"open\" nor \"closed\"")),
+    };
     ServeConfig {
+        is_api_open: section.parsed("api", is_api_open).unwrap_or(true),
         trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
         sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
         metrics: section.parsed("metrics", |text| {

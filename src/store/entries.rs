@@ -281,6 +281,19 @@ impl<A> Entries<'_, A> {
             .ok_or_else(|| StoreError::Corrupt("a story without an entry".into()))
     }
 
+    /// The story with an id, or that an entry with this id belongs to, without its HTML.
+    pub fn story_by_id(&self, id: &str) -> Result<Option<Story>> {
+        let of_story = self.db.row("SELECT pk FROM story WHERE id = ?1", [id], |row| row.get(0))?;
+        let key: Option<StoryKey> = match of_story {
+            Some(key) => Some(key),
+            None => self.db.row("SELECT story FROM entry WHERE id = ?1", [id], |row| row.get(0))?,
+        };
+        Ok(key
+            .map(|key| self.stories(&[key], MarkupScope::Without))
+            .transpose()?
+            .and_then(|mut found| found.pop()))
+    }
+
     /// Stories by their keys, in the given order; stories that no longer exist are left out.
     pub fn stories(&self, keys: &[StoryKey], markup: MarkupScope) -> Result<Vec<Story>> {
         let mut stories: HashMap<StoryKey, Story> = self.stories_by_key(keys, markup)?;

@@ -50,7 +50,7 @@ pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
-pub use publishing::{DirtyStory, PlacedStory};
+pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};

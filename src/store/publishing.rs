@@ -1,6 +1,8 @@
 //! What is published where, and which files are out of date.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -43,6 +45,29 @@ pub struct PlacedStory<'a> {
 /// The day (UTC) of a date in milliseconds.
 fn day_of(date: i64) -> Date {
     time(date).to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
+}
+
+/// Where a story stands in a publication: its date, in milliseconds since 1970, and its number there. As text, `DATE_NUMBER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedPlace {
+    date: i64,
+    seq: Seq,
+}
+
+impl fmt::Display for PublishedPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.date, self.seq.0)
+    }
+}
+
+impl FromStr for PublishedPlace {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let (date, seq) = text.split_once('_').ok_or(())?;
+        let number = |text: &str| text.parse().map_err(drop);
+        Ok(PublishedPlace { date: number(date)?, seq: Seq(number(seq)?) })
+    }
 }
 
 impl<A> Publishing<'_, A> {
@@ -130,6 +155,29 @@ impl<A> Publishing<'_, A> {
             "+published_story.sort_date DESC, published_story.story DESC",
             params![publication, keys_text(&numbers)],
         )
+    }
+
+    /// The stories of a publication that come after a place in it, the newest first and without their HTML, with their places.
+    pub fn before(
+        &self,
+        publication: &PublicationKey,
+        place: Option<PublishedPlace>,
+        stories_max: usize,
+    ) -> Result<Vec<(PublishedPlace, Story)>> {
+        let sql = format!(
+            "SELECT sort_date, seq, story FROM published_story WHERE publication = ?1 AND (sort_date, seq) < (?2, ?3)
+             ORDER BY sort_date DESC, seq DESC LIMIT {stories_max}"
+        );
+        let PublishedPlace { date, seq } =
+            place.unwrap_or(PublishedPlace { date: i64::MAX, seq: Seq(i64::MAX) });
+        let places: Vec<(PublishedPlace, StoryKey)> =
+            self.db.rows(&sql, params![publication, date, seq], |row| {
+                Ok((PublishedPlace { date: row.get(0)?, seq: row.get(1)? }, row.get(2)?))
+            })?;
+        let keys: Vec<StoryKey> = places.iter().map(|(_, story)| *story).collect();
+        let unit: Unit<A> = Unit::new(self.db, self.index);
+        let mut stories = unit.entries().stories_by_key(&keys, MarkupScope::Without)?;
+        Ok(places.into_iter().filter_map(|(place, key)| Some((place, stories.remove(&key)?))).collect())
     }
 
     /// The stories of the channel dated within `[from, to)`, newest first.

@@ -46,15 +46,24 @@ impl Default for SearchPool {
     }
 }
 
+impl SearchPool {
+    /// What a look-up in the store finds, on a thread of its own; `None` if its turn does not come in time.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        look_up: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<Option<T>> {
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Ok(None) };
+        let Ok(Ok(_running)) = tokio::time::timeout(WAIT_MAX, self.running.acquire()).await else {
+            return Ok(None);
+        };
+        Ok(Some(tokio::task::spawn_blocking(look_up).await??))
+    }
+}
+
 pub(super) async fn search(State(app): State<Arc<AppState>>, Query(asked): Query<SearchQuery>) -> Response {
     let language = known(&asked.l).unwrap_or(&app.channel.language).to_owned();
-    let Ok(_waiting) = app.searches.waiting.try_acquire() else { return too_slow(&app, &language) };
-    let Ok(Ok(_running)) = tokio::time::timeout(WAIT_MAX, app.searches.running.acquire()).await else {
-        return too_slow(&app, &language);
-    };
     let app_there = app.clone();
-    let page = tokio::task::spawn_blocking(move || found(&app_there, &asked)).await;
-    match page.map_err(anyhow::Error::from).flatten() {
+    match app.searches.run(move || found(&app_there, &asked)).await.map(Option::flatten) {
         Ok(Some(page)) => (
             StatusCode::OK,
             [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],

@@ -24,7 +24,7 @@ use super::crowd::{ConnectionLimits, Crowd};
 use super::files::Files;
 use super::pace::{PacedBody, PacedStream};
 use super::state::{AppState, failed};
-use super::{health, hubs, images, search, subscriptions};
+use super::{api, health, hubs, images, search, subscriptions};
 use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
 use crate::support::telemetry::Metrics;
@@ -227,6 +227,7 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/hub", post(hubs::subscription_request))
         .route("/image/{token}", get(images::picture))
         .route("/search", get(search::search))
+        .nest("/api/v1", api::routes(app.serve.is_api_open))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -15,7 +15,7 @@ use super::search::SearchPool;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
-use crate::model::digest::Newsletter;
+use crate::model::digest::{DigestId, Newsletter};
 use crate::model::publication::{Images, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -37,6 +37,8 @@ pub struct AppState {
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
     pub publications: Vec<Publication>,
+    /// The configured digests.
+    pub digests: Vec<DigestId>,
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
