@@ -6,6 +6,7 @@ pub mod files;
 pub mod i18n;
 pub mod mail;
 pub mod markup;
+pub mod pictures;
 pub mod process;
 pub mod public_folder;
 pub mod stopwords;
