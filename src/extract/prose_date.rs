@@ -20,12 +20,29 @@ pub struct DateRules {
     pub now: Option<Timestamp>,
     /// The year for dates without one, if given by the context.
     pub year: Option<i16>,
+    /// Whether the operator or the source told the order: else it is only the usual one.
+    pub is_order_known: bool,
 }
 
 impl DateRules {
+    /// The rules for a source of which the order may be known, at the time of a reading.
+    pub fn told(order: Option<DateOrder>, now: Timestamp) -> DateRules {
+        DateRules {
+            order: order.unwrap_or_default(),
+            now: Some(now),
+            year: None,
+            is_order_known: order.is_some(),
+        }
+    }
+
+    /// The same at a time before all that is told: each day is still to come.
+    pub(super) fn before_all(self) -> DateRules {
+        DateRules { now: Some(Timestamp::UNIX_EPOCH), ..self }
+    }
+
     /// Only complete, absolute dates: in running text, "today" may refer to anything.
     pub fn strict(order: DateOrder) -> DateRules {
-        DateRules { order, now: None, year: None }
+        DateRules { order, now: None, year: None, is_order_known: false }
     }
 }
 
@@ -434,7 +451,7 @@ mod tests {
 
     fn find(text: &str, order: DateOrder) -> Option<String> {
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        find_date(text, DateRules { order, now, year: None })
+        find_date(text, DateRules { order, now, year: None, is_order_known: false })
             .map(|date| date.strftime("%Y-%m-%d").to_string())
     }
 
@@ -537,7 +554,11 @@ mod tests {
 
     fn told(text: &str, field: DateContext) -> StatedDates {
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        StatedDates::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
+        StatedDates::of(
+            text,
+            DateRules { order: DateOrder::Dmy, now, year: None, is_order_known: false },
+            field,
+        )
     }
 
     #[test]
