@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
+use super::answers::AnswerParts;
 use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
@@ -66,6 +67,8 @@ pub(in crate::extract) struct VisibleDates<'a> {
     published: Option<(Rank, Timestamp, ElementRef<'a>)>,
     pub(in crate::extract) updated: Option<Timestamp>,
     event: Option<(Rank, Event)>,
+    /// Where it says when it was answered last.
+    answers: AnswerParts,
     rules: DateRules,
     /// Whether all days are those of events, if nothing says otherwise: the page is a calendar.
     is_agenda: bool,
@@ -82,6 +85,7 @@ impl<'a> VisibleDates<'a> {
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
         for part in parts {
+            dates.answers.extend(AnswerParts::of(part));
             let elements = part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX);
             elements.for_each(|element| dates.read(element, part));
         }
@@ -96,6 +100,7 @@ impl<'a> VisibleDates<'a> {
         is_agenda: bool,
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
+        dates.answers = AnswerParts::of(card);
         dates.read_as(DateContext::Named, element, card, text_within(element, SAID_CHARS_MAX).as_deref());
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
@@ -122,18 +127,29 @@ impl<'a> VisibleDates<'a> {
     pub(in crate::extract) fn published(&self) -> Option<Timestamp> {
         self.published
             .filter(|(rank, ..)| !matches!(rank, Rank::Event | Rank::EventText))
+            .filter(|_| self.day_to_come().is_none())
             .map(|found| found.1)
+    }
+
+    /// The day of a card that is still to come, unless a text says that it was published then: nothing is listed before it is
+    /// published, so that it is the day of what the card tells of.
+    fn day_to_come(&self) -> Option<Event> {
+        let (rank, at, element) = self.published?;
+        let is_to_come =
+            self.is_card && rank != Rank::Said && self.rules.now.is_some_and(|now| at > now + AHEAD);
+        is_to_come.then(|| event_at(element, at))
     }
 
     /// The element with the date.
     pub(in crate::extract) fn element(&self) -> Option<ElementRef<'a>> {
-        self.published.filter(|(rank, ..)| *rank < Rank::Whole).map(|found| found.2)
+        let own = self.published.filter(|(rank, ..)| *rank < Rank::Whole);
+        own.filter(|_| self.day_to_come().is_none()).map(|found| found.2)
     }
 
     /// The event that the card is about, unless its day is the date of the card itself.
     pub(in crate::extract) fn event(&self) -> Option<Event> {
         let own = self.published().filter(|at| self.rules.now.is_none_or(|now| *at <= now)).map(day_of);
-        let event = self.event.as_ref().map(|(_, event)| event.clone());
+        let event = self.event.as_ref().map(|(_, event)| event.clone()).or_else(|| self.day_to_come());
         event.filter(|event| own != Some(event.begin.date()))
     }
 
@@ -199,7 +215,10 @@ impl<'a> VisibleDates<'a> {
         let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
-        if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
+        if !is_dated
+            || below(part, element).any(|around| around.value().classes().any(is_bound_name))
+            || self.answers.has(element)
+        {
             return;
         }
         if told.is_said {
@@ -375,18 +394,26 @@ pub(in crate::extract) fn says_hours(element: ElementRef) -> bool {
     text.chars().count() <= SAID_CHARS_MAX && names_hours(&text)
 }
 
-/// What stands right before an element on its line.
+/// What stands right before an element on its line. The words of links are those of what they lead to.
 fn text_before(element: ElementRef) -> String {
-    const INLINE: [&str; 10] = ["span", "strong", "b", "em", "i", "small", "label", "dt", "time", "abbr"];
+    const INLINE: [&str; 11] =
+        ["span", "strong", "b", "em", "i", "small", "label", "dt", "time", "abbr", "dfn"];
     let mut pieces: Vec<String> = Vec::new();
     let mut bytes = 0;
-    for node in element.prev_siblings() {
+    // A link or a mark around nothing else stands on the line in its place.
+    let is_alone = |around: &ElementRef| {
+        let is_inline = around.value().name() == "a" || INLINE.contains(&around.value().name());
+        is_inline && around.children().filter(|child| child.value().is_element()).count() == 1
+    };
+    let around = element.ancestors().filter_map(ElementRef::wrap).take_while(is_alone).last();
+    for node in around.unwrap_or(element).prev_siblings() {
         if bytes > BEFORE_CHARS_MAX * 4 || pieces.len() > BEFORE_CHARS_MAX {
             break;
         }
         match (node.value().as_text(), ElementRef::wrap(node)) {
             (Some(text), _) => pieces.push(text.to_string()),
             (None, Some(before)) if INLINE.contains(&before.value().name()) => pieces.push(text_of(before)),
+            (None, Some(before)) if before.value().name() == "a" => pieces.push(" ".into()),
             (None, Some(_)) => break,
             (None, None) => {}
         }
