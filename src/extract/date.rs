@@ -49,6 +49,8 @@ pub struct ReadDate {
     pub proves: Option<DateOrder>,
     /// Whether another order would give another day.
     pub is_ambiguous: bool,
+    /// Whether it was told from the day of the reading.
+    pub is_from_today: bool,
 }
 
 /// Reads a date; `order` decides numeric dates that are ambiguous.
@@ -60,7 +62,8 @@ pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
         return None;
     }
     let text = plain_signs(text);
-    let certain = |at| ReadDate { at, updated: None, proves: None, is_ambiguous: false };
+    let certain =
+        |at| ReadDate { at, updated: None, proves: None, is_ambiguous: false, is_from_today: false };
     let read = parse_iso(&text)
         .map(certain)
         .or_else(|| spoken(&text, order))
@@ -107,7 +110,8 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
         role(DateRole::Published).or_else(|| role(DateRole::Plain)).or((!found.is_empty()).then_some(0))?;
     let updated = role(DateRole::Updated).filter(|updated| *updated != own).and_then(at);
     let day = found[own].found;
-    Some(ReadDate { at: at(own)?, updated, proves: day.proves, is_ambiguous: day.is_ambiguous })
+    let (proves, is_ambiguous) = (day.proves, day.is_ambiguous);
+    Some(ReadDate { at: at(own)?, updated, proves, is_ambiguous, is_from_today: false })
 }
 
 /// The rest of a folded text from its time of day on, with "10h30" rewritten as "10:30".

@@ -1089,7 +1089,10 @@ mod tests {
                 "<p>© The town<br><br>Main Square 1</p>",
             ),
             ("<p>© The town. Cet e-mail a été envoyé à me@in.example</p>", "<p>© The town.</p>"),
-            ("<div><b>Sie erhalten diese E-Mail</b>, weil Sie sich angemeldet haben.</div>", "<div><b></b></div>"),
+            (
+                "<div><b>Sie erhalten diese E-Mail</b>, weil Sie sich angemeldet haben.</div>",
+                "<div><b></b></div>",
+            ),
             (
                 "<p>The letter was sent to all who live there.</p>",
                 "<p>The letter was sent to all who live there.</p>",
@@ -1097,9 +1100,11 @@ mod tests {
         ] {
             assert_eq!(read(&format!("{story}{html}")).0, format!("{story}{rest}"), "{html}");
         }
-        let early = format!("<p>You are receiving this flag in the name of all, said the mayor.</p>{story}{story}");
+        let early =
+            format!("<p>You are receiving this flag in the name of all, said the mayor.</p>{story}{story}");
         assert_eq!(read(&early).0, early, "a story");
-        let (found, _) = read("<p><a href='https://urldefense.com/v3/__https://x.example/a__;!!k!m$'>The works</a></p>");
+        let (found, _) =
+            read("<p><a href='https://urldefense.com/v3/__https://x.example/a__;!!k!m$'>The works</a></p>");
         assert_eq!(found, "<p><a href=\"https://x.example/a\">The works</a></p>");
         let text = "The works begin: <https://nam02.safelinks.protection.outlook.com/?url=https%3A%2F%2Fx.example%2Fa&data=me%40in.example>\nThis message was sent to me@in.example.\nAsk me@in.example";
         let plain = plain(text, &["me@in.example".to_owned()]);

@@ -2,7 +2,7 @@
 //! requests; the caller fetches further pages.
 
 pub(super) mod agenda;
-mod answers;
+pub(super) mod answers;
 pub(super) mod dates;
 mod item;
 mod target;
@@ -529,8 +529,10 @@ impl Page {
         let mut fields = fields.map(|date| (VisibleDates::of_field(date, card, rules, is_agenda), date));
         let (dates, field) = fields.find(|(dates, _)| dates.is_known()).unzip();
         let dates = dates.unwrap_or_default();
-        let as_event = |date| VisibleDates::of_field(date, card, rules.before_all(), true).event();
-        let date_as_event = field.filter(|_| dates.published().is_some()).and_then(as_event);
+        let told = field
+            .zip(dates.published())
+            .map(|(date, at)| VisibleDates::of_field(date, card, rules.before_all(), true).told_of(at));
+        let (date_as_event, is_told_from_today) = told.unwrap_or_default();
         let summary = parts
             .summary
             .as_ref()
@@ -550,6 +552,7 @@ impl Page {
             updated: dates.updated,
             event: dates.event(),
             date_as_event,
+            is_told_from_today,
             notes: field
                 .map(|element| format!("its date comes from {}", name_of(element)))
                 .into_iter()

@@ -24,6 +24,9 @@ pub struct DateRules {
     pub is_order_known: bool,
 }
 
+/// The first day of the year 2000: what was told from it is of a year that is one.
+const BEFORE_ALL: Timestamp = Timestamp::constant(946_684_800, 0);
+
 impl DateRules {
     /// The rules for a source of which the order may be known, at the time of a reading.
     pub fn told(order: Option<DateOrder>, now: Timestamp) -> DateRules {
@@ -35,9 +38,9 @@ impl DateRules {
         }
     }
 
-    /// The same at a time before all that is told: each day is still to come.
+    /// The same at a time before what most pages tell: each day of theirs is still to come.
     pub(super) fn before_all(self) -> DateRules {
-        DateRules { now: Some(Timestamp::UNIX_EPOCH), ..self }
+        DateRules { now: Some(BEFORE_ALL), ..self }
     }
 
     /// Only complete, absolute dates: in running text, "today" may refer to anything.
@@ -119,6 +122,9 @@ pub(super) fn has_half_day(text: &str) -> bool {
 
 /// How much of a text is searched for a date, in characters: a line of a card, not an article.
 const CHARS_MAX: usize = 400;
+/// What stands between a day told from today and who wrote, which is named in so many tokens with it: "hier par la mairie".
+const BY: [&str; 7] = ["par", "by", "por", "von", "da", "per", "door"];
+const AUTHOR_TOKENS_MAX: usize = 5;
 /// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
 const RELATIVE_TOKENS_MAX: usize = 16;
 
@@ -277,6 +283,9 @@ fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, DateRole)
             at += length;
         } else {
             // Words around the relative date: "Publié", "à 10 h 30".
+            if found.is_some() && rest.len() <= AUTHOR_TOKENS_MAX && BY.contains(&rest[0].text) {
+                break;
+            }
             let label = CALENDAR.labels.at_start(rest);
             let label = label.filter(|(role, _)| matches!(role, DateRole::Published | DateRole::Updated));
             role = label.filter(|_| found.is_none()).map_or(role, |(role, _)| role);
@@ -536,6 +545,8 @@ mod tests {
             ("1 wk ago", "2022-10-13"),
             ("2 yrs ago", "2020-10-20"),
             ("昨天", "2022-10-19"),
+            ("il y a 2 jours par la mairie", "2022-10-18"),
+            ("yesterday by Ana", "2022-10-19"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
         }

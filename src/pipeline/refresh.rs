@@ -349,7 +349,7 @@ impl Refresher {
             let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;
             Ok::<_, StoreError>((known, has_entries))
         })?;
-        recogniser.keep_events(&known);
+        recogniser.keep_days(&known);
         if known.is_empty() && has_entries {
             let recent = self.store.read(|r| r.intake().recent(&source.id))?;
             known.extend(recogniser.recognise_visits(recent));

@@ -419,6 +419,39 @@ fn a_card_of_an_event_is_one_before_its_day_on_it_and_after() {
 }
 
 #[test]
+fn a_day_told_from_today_is_that_of_the_first_visit() {
+    let ages = [
+        ["2 hours ago", "1 day ago", "5 days ago", "2 weeks ago", "1 month ago"],
+        ["yesterday by Ana", "2 days ago", "6 days ago", "2 weeks ago", "1 month ago"],
+        ["5 days ago", "6 days ago", "1 week ago", "3 weeks ago", "1 month ago"],
+        ["1 week ago", "2 weeks ago", "2 weeks ago", "4 weeks ago", "2 months ago"],
+    ];
+    let card = |(n, age): (usize, &&str)| {
+        format!(
+            "<article><h3><a href=/n/{n}>{}</a></h3><span class=date>{age}</span></article>",
+            HEADLINES[n]
+        )
+    };
+    let item = |(n, age): (usize, &&str)| {
+        format!(
+            "<item><title>{}</title><guid isPermaLink=\"false\">{n}</guid><pubDate>{}</pubDate></item>",
+            HEADLINES[n],
+            age.split(" by").next().unwrap()
+        )
+    };
+    let pages = ages.map(|ages| page("News", &ages.iter().enumerate().map(card).collect::<String>()));
+    let feeds = ages.map(|ages| feed(&ages.iter().enumerate().map(item).collect::<Vec<_>>()));
+    let at = ["2022-10-20T08:00:00Z", "2022-10-21T08:00:00Z", "2022-10-25T08:00:00Z", "2022-11-02T08:00:00Z"];
+    for (kind, documents) in [("page", pages), ("feed", feeds)] {
+        let documents: Vec<(&str, String)> = at.into_iter().zip(documents).collect();
+        let found = visits_at(kind, &documents);
+        found.are_all_told(5, kind);
+        let days: Vec<String> = found.days().into_iter().map(|(day, _)| day).collect();
+        assert_eq!(days, ["2022-10-20", "2022-10-19", "2022-10-15", "2022-10-06", "2022-09-20"], "{kind}");
+    }
+}
+
+#[test]
 fn a_year_of_two_figures_is_read_once_the_source_has_shown_where_it_stands() {
     let poll = |n: usize, date: &str| {
         feed(&[format!(

@@ -121,7 +121,8 @@ impl DateConvention {
         };
         let Some(read) = read_date(&text, self.order) else {
             let at = midnight(day_from_today(&text, self.now?)?)?;
-            return Some(ReadDate { at, updated: None, proves: None, is_ambiguous: false });
+            let read = ReadDate { at, updated: None, proves: None, is_ambiguous: false, is_from_today: true };
+            return Some(read);
         };
         if is_short(&text) && self.now.is_some_and(|now| goes_on(&text, read.at, now)) {
             return None;

@@ -346,17 +346,13 @@ impl<'a> Card<'a> {
 
     /// The day of a month in front of the title, or anywhere if something says that it is a day; whether something does.
     fn day_in_month(&self, month: (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
-        let texts: Vec<String> = self
-            .elements()
-            .filter(|element| element.children().all(|child| child.value().is_text()))
-            .map(text_of)
-            .chain(self.own_texts())
-            .filter(|text| !text.is_empty())
-            .collect();
-        let days: Vec<Option<(Date, bool)>> =
-            texts.iter().map(|text| day_of_month(text, month, order)).collect();
-        let said = days.iter().flatten().find(|(_, is_said)| *is_said);
-        said.copied().or_else(|| days.first().copied().flatten())
+        let leaves =
+            self.elements().filter(|element| element.children().all(|child| child.value().is_text()));
+        let leaves: Vec<String> = leaves.map(text_of).filter(|text| !text.is_empty()).collect();
+        let beside: Vec<String> = self.own_texts().collect();
+        let day = |text: &String| day_of_month(text, month, order);
+        let said = leaves.iter().chain(&beside).filter_map(day).find(|(_, is_said)| *is_said);
+        said.or_else(|| leaves.first().and_then(day)).or_else(|| beside.first().and_then(day))
     }
 
     /// The element of the date, if it has one.
@@ -664,10 +660,10 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
         let dates = VisibleDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
-        let date_as_event = || {
+        let (date_as_event, is_told_from_today) = dates.published().map_or((None, false), |at| {
             let is_agenda = is_called_agenda || is_among_events(card.record);
-            VisibleDates::of(card.parts(), rules.before_all(), is_agenda).event()
-        };
+            VisibleDates::of(card.parts(), rules.before_all(), is_agenda).told_of(at)
+        });
         let is_dated_by_title = dates.element().map(text_of).is_some_and(|text| {
             title.as_ref().is_some_and(|title| !title.is_empty() && text.contains(title.as_str()))
         });
@@ -682,7 +678,8 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
             published: dates.published(),
             updated: dates.updated,
             event: dates.event(),
-            date_as_event: dates.published().and_then(|_| date_as_event()),
+            date_as_event,
+            is_told_from_today,
             image: card
                 .parts()
                 .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base())))

@@ -4,6 +4,7 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::cards::Card;
+use crate::extract::page::answers::is_topic_address;
 use crate::extract::page::{Page, selector};
 use crate::extract::words;
 
@@ -129,20 +130,7 @@ fn has_news_address(page: &Page, card: &Card) -> bool {
 
 /// Whether the address of a record is that of a topic on a board of a forum.
 pub(super) fn is_topic(card: &Card) -> bool {
-    const SCRIPTS: [&str; 4] = ["viewtopic.php", "showthread.php", "topic.php", "thread.php"];
-    let Ok(url) = Url::parse(&card.href) else { return false };
-    let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // "/t/TITLE/12", "/d/12-TITLE", "/topic/12-TITLE", "/threads/TITLE.12".
-    let is_numbered = segments.windows(2).any(|two| match two[0] {
-        "t" => segments.iter().skip(2).any(|last| is_number(last)),
-        "d" | "topic" | "discussion" | "sujet" => is_number(two[1].split('-').next().unwrap_or_default()),
-        "thread" | "threads" => two[1].rsplit(['.', '-']).next().is_some_and(is_number),
-        _ => false,
-    });
-    is_numbered
-        || segments.iter().any(|segment| SCRIPTS.contains(&segment.to_ascii_lowercase().as_str()))
-        || url.query_pairs().any(|(name, _)| matches!(&*name, "topic" | "tid" | "thread"))
+    is_topic_address(&card.href)
 }
 
 /// Whether an address differs from that of the page by its query only: the path says nothing of it then.

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::rows;
 use super::title::is_named_title;
+use crate::extract::page::answers::is_link_to_answer;
 use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
 use crate::extract::words;
 
@@ -172,6 +173,9 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             Some(fragment) => key = format!("{key}#{fragment}"),
             None if key == own_key || is_no_entry(&url, own) => continue,
             None => {}
+        }
+        if is_link_to_answer(element) {
+            continue;
         }
         let is_same_site = own.is_none_or(|own| site_of(own) == site_of(&url));
         found.push(Anchor {

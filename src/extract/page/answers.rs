@@ -10,6 +10,8 @@ use crate::extract::words;
 
 /// The heading of a column is not longer, in characters.
 const HEADING_CHARS_MAX: usize = 40;
+/// Number of elements around a link whose names are read.
+const LINK_DEPTH_MAX: usize = 4;
 /// So many elements of a record are looked at.
 const ELEMENTS_MAX: usize = 500;
 
@@ -24,6 +26,9 @@ pub(in crate::extract) struct AnswerParts {
 impl AnswerParts {
     pub(in crate::extract) fn of(part: ElementRef) -> AnswerParts {
         let mut found = AnswerParts::default();
+        if !is_topic(part) {
+            return found;
+        }
         let elements = part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX);
         for element in elements.filter(|element| element.id() != part.id() && is_of_answer(*element)) {
             found.own.insert(element.id());
@@ -55,6 +60,37 @@ impl AnswerParts {
     }
 }
 
+/// Whether a part of a page is about a topic of a forum: it leads to one.
+fn is_topic(part: ElementRef) -> bool {
+    let links = part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX);
+    links
+        .filter(|link| link.value().name() == "a")
+        .filter_map(|link| attribute(link, "href"))
+        .any(is_topic_address)
+}
+
+/// Whether an address is that of a topic on a board of a forum, as the usual programs make them.
+pub(in crate::extract) fn is_topic_address(href: &str) -> bool {
+    const SCRIPTS: [&str; 4] = ["viewtopic.php", "showthread.php", "topic.php", "thread.php"];
+    let href = href.split_once("://").map_or(href, |(_, rest)| rest).split('#').next().unwrap_or_default();
+    let (path, query) = href.split_once('?').unwrap_or((href, ""));
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // "/t/TITLE/12", "/d/12-TITLE", "/topic/12-TITLE", "/threads/TITLE.12", "/forums/topic/TITLE".
+    let is_numbered = segments.windows(2).any(|two| match two[0] {
+        "t" => segments.iter().skip(2).any(|last| is_number(last)),
+        "d" | "topic" | "discussion" | "sujet" => is_number(two[1].split('-').next().unwrap_or_default()),
+        "thread" | "threads" => two[1].rsplit(['.', '-']).next().is_some_and(is_number),
+        "forums" => two[1] == "topic",
+        _ => false,
+    });
+    is_numbered
+        || segments.iter().any(|segment| SCRIPTS.contains(&segment.to_ascii_lowercase().as_str()))
+        || query.split(['&', ';']).any(|pair| {
+            pair.split_once('=').is_some_and(|(name, _)| matches!(name, "topic" | "tid" | "thread"))
+        })
+}
+
 /// Whether an element has the date of the last answer: by its name, by what its link is called, or by the heading of its column.
 fn is_of_answer(element: ElementRef) -> bool {
     let is_answer = |text: &str| words::after("answer", &words::plain(text)).is_some();
@@ -66,9 +102,12 @@ fn is_of_answer(element: ElementRef) -> bool {
         }
 }
 
-/// "lastpost", "last-reply", "latestDate" of a topic: names for the last answer.
+/// "lastpost", "last-reply", "freshness", "latestDate" of a topic: names for the last answer.
 fn is_answer_name(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
+    if lower.ends_with("freshness") {
+        return true;
+    }
     if !["last", "latest", "newest"].iter().any(|last| lower.contains(last)) {
         return false;
     }
@@ -82,8 +121,15 @@ fn is_answer_name(class: &str) -> bool {
     is_last && !is_list || class.starts_with("structItem")
 }
 
+/// Whether a link stands where a board says what was answered last: in the line of a topic, or of a board.
+pub(in crate::extract) fn is_link_to_answer(link: ElementRef) -> bool {
+    let around = link.ancestors().filter_map(ElementRef::wrap).take(LINK_DEPTH_MAX);
+    attribute(link, "href").is_some_and(is_topic_address)
+        && std::iter::once(link).chain(around).any(|around| around.value().classes().any(is_answer_name))
+}
+
 /// The heading of the column of a table that a cell stands in.
-fn column_heading(cell: ElementRef) -> Option<String> {
+pub(super) fn column_heading(cell: ElementRef) -> Option<String> {
     let row = cell.parent().and_then(ElementRef::wrap)?;
     let place = cell.prev_siblings().filter_map(ElementRef::wrap).count();
     let table =
@@ -162,7 +208,9 @@ mod tests {
             assert_eq!(found.len(), 4, "{row}");
             assert_eq!(found[0], ("When does the ferry open?".to_owned(), day.to_owned()), "{row}");
         }
-        let latest = "<article class=latest-posts><h3><a href=/n/NUM>The NAME opens again</a></h3><time datetime=2022-10-DAY>x</time></article>";
+        let latest = "<article class=latest-post><h3><a href=/n/NUM>The NAME opens again</a></h3><div class=latest-post-date><time datetime=2022-10-DAY>x</time></div></article>";
+        let board = "<li><h3><a href='viewforum.php?f=NUM'>Of the NAME</a></h3><p class=lastpost><a href='viewtopic.php?p=NUM'>Re: when does the NAME open</a> DAY October 2022</p></li>";
+        assert!(topics(board, "<ul>ROWS</ul>").is_empty(), "boards with what was said last");
         assert_eq!(topics(latest, "<h1>News</h1>ROWS")[0].1, "10-11", "a list of what is new");
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
-use super::answers::AnswerParts;
+use super::answers::{AnswerParts, column_heading};
 use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
@@ -14,6 +14,7 @@ use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, line_from_today, midnight, names_hours, short_age,
 };
 use crate::model::event::{Event, EventTime};
+use crate::model::source::DateOrder;
 
 /// Maximum length of a text that is mostly a date, in characters.
 pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
@@ -25,6 +26,8 @@ pub(in crate::extract) const ELEMENTS_MAX: usize = 5_000;
 const WITHIN_MAX: usize = 6;
 /// So many elements around one may be beside it.
 const BESIDE_MAX: usize = 100;
+/// So many elements around a date, the cell of its table is looked for.
+const CELL_DEPTH_MAX: usize = 4;
 /// How much of the text before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
 /// A date with a time further ahead than this is that of an event; a wrong clock does not explain it.
@@ -140,6 +143,14 @@ impl<'a> VisibleDates<'a> {
         is_to_come.then(|| event_at(element, at))
     }
 
+    /// Of a reading as at a time before all that is told: a date of publication as the time of an event, and whether it was told from
+    /// the day of its own reading.
+    pub(in crate::extract) fn told_of(&self, published: Timestamp) -> (Option<Event>, bool) {
+        let told = self.published().filter(|told| *told != published);
+        let is_before_all = told.zip(self.rules.now).is_some_and(|(told, now)| told <= now);
+        (self.event(), is_before_all)
+    }
+
     /// The element with the date.
     pub(in crate::extract) fn element(&self) -> Option<ElementRef<'a>> {
         let own = self.published.filter(|(rank, ..)| *rank < Rank::Whole);
@@ -221,6 +232,11 @@ impl<'a> VisibleDates<'a> {
         {
             return;
         }
+        if let Some(day) = told.published.or(own)
+            && let Some(said) = said_by_column(element, day)
+        {
+            return self.read_said(said, element);
+        }
         if told.is_said {
             self.note(Rank::Said, told.published.and_then(midnight), element);
         }
@@ -246,6 +262,13 @@ impl<'a> VisibleDates<'a> {
             let rank = if is_of_event { Rank::EventText } else { rank };
             self.note(rank, day.and_then(midnight), element);
         }
+    }
+
+    /// Notes what the heading of a column says of a date in it.
+    fn read_said(&mut self, said: StatedDates, element: ElementRef<'a>) {
+        self.note(Rank::Said, said.published.and_then(midnight), element);
+        self.updated = self.updated.or(said.updated.and_then(midnight));
+        self.note_event(Rank::Said, said.event);
     }
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
@@ -320,6 +343,15 @@ fn stated_dates(element: ElementRef, text: &str, rules: DateRules) -> StatedDate
         }
         _ => StatedDates::of(&spaced, rules, DateContext::Named),
     }
+}
+
+/// What the heading of its column says of a day in a cell, if it says of what it is: "Last modified", "Deadline".
+fn said_by_column(element: ElementRef, day: Date) -> Option<StatedDates> {
+    let own = std::iter::once(element).chain(element.ancestors().filter_map(ElementRef::wrap));
+    let cell = own.take(CELL_DEPTH_MAX).find(|around| around.value().name() == "td")?;
+    let line = format!("{}: {day}", column_heading(cell)?);
+    let said = StatedDates::of(&line, DateRules::strict(DateOrder::Ymd), DateContext::Named);
+    (said.is_said || said.published.is_none()).then_some(said)
 }
 
 /// An element and those around it, below a part.
@@ -708,6 +740,33 @@ mod tests {
         assert_eq!(dates("<span class=time-ago>5d</span>"), published("2022-10-15"));
         assert_eq!(dates("<span class=timeago>5d</span> <p>DAY October 2022</p>"), published("2022-10-11"));
         assert_eq!(dates("<span>5 h ago</span>"), published("2022-10-20"));
+    }
+
+    #[test]
+    fn the_heading_of_a_column_says_of_what_a_day_in_it_is() {
+        let read = |head: &str| {
+            let url = url::Url::parse("https://x.org/notices").unwrap();
+            let rules = DateRules { now: NOW.parse().ok(), ..DateRules::default() };
+            let row = |n: u8| {
+                format!(
+                    "<tr><td>1{n}/09/2022</td><td><a href=/n{n}>A thing to be told, number {n}</a></td><td>1{n}/10/2022</td></tr>"
+                )
+            };
+            let rows: String = (1..=3).map(row).collect();
+            let body = format!(
+                "<h1>News</h1><table><tr><th>{head}</th><th>What</th><th>Date</th></tr>{rows}</table>"
+            );
+            first(&Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries)
+        };
+        for head in ["Deadline", "Fecha límite", "Closes on"] {
+            assert_eq!(read(head), published("2022-10-11"), "{head}");
+        }
+        for head in ["Last modified", "Última modificación"] {
+            let want = [Some("2022-10-11".to_owned()), Some("2022-09-11".to_owned()), None];
+            assert_eq!(read(head), want, "{head}");
+        }
+        assert_eq!(read("Published"), published("2022-09-11"));
+        assert_eq!(read("Day"), published("2022-09-11"), "a heading that says nothing");
     }
 
     #[test]

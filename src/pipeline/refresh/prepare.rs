@@ -169,10 +169,18 @@ impl Recogniser {
         &self.keys
     }
 
-    /// Entries that are known as events stay so once their day is past, when a page no longer tells it from that of a publication.
-    pub fn keep_events(&mut self, known: &HashMap<String, StoredSummary>) {
+    /// Gives entries the days under which they are known, where only the time of the reading makes others of them: events stay events
+    /// once their day is past, when a page no longer tells it from that of a publication; what was "yesterday" is no other day when it is
+    /// "2 days ago" or "last week".
+    pub fn keep_days(&mut self, known: &HashMap<String, StoredSummary>) {
         for (at, raw) in self.entries.iter_mut().enumerate() {
-            let begin = known.get(&self.keys[at]).and_then(|stored| stored.event);
+            let Some(stored) = known.get(&self.keys[at]) else { continue };
+            let begin = stored.event;
+            if raw.is_told_from_today && stored.date.is_some() && raw.published != stored.date {
+                raw.published = stored.date;
+                self.fingerprints[at] = fingerprint(raw);
+                continue;
+            }
             let is_that_day = |event: &Event| {
                 let instant = event.begin.instant();
                 begin.zip(instant).is_some_and(|(known, begin)| keys::is_same_day(known, begin))
@@ -805,9 +813,22 @@ mod tests {
             let after =
                 RawEntry { date_as_event: event(day), ..raw(None, "https://x.org/c", "Concert", day) };
             let mut recogniser = Recogniser::new(vec![after]);
-            recogniser.keep_events(&known);
+            recogniser.keep_days(&known);
             let is_same = recogniser.fingerprints[0] == fingerprint(&before);
             assert_eq!((is_same, recogniser.entries[0].published.is_none()), (is_kept, is_kept), "{day}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_is_told_from_today_is_that_of_the_first_reading() {
+        let before = raw(None, "https://x.org/c", "The bridge", "2026-11-16");
+        let known =
+            HashMap::from([(identity(&before).key(), StoredSummary::of(&before, &fingerprint(&before)))]);
+        for (is_told_from_today, is_same) in [(true, true), (false, false)] {
+            let after = raw(None, "https://x.org/c", "The bridge", "2026-11-17");
+            let mut recogniser = Recogniser::new(vec![RawEntry { is_told_from_today, ..after }]);
+            recogniser.keep_days(&known);
+            assert_eq!(recogniser.fingerprints[0] == fingerprint(&before), is_same);
         }
     }
 
