@@ -631,6 +631,10 @@ mod tests {
         ] {
             assert_eq!(told(text, DateContext::Named), StatedDates::default(), "{text}");
         }
+        for span in ["Plazo: del 1 al 12 de noviembre de 2022", "Inscripción - plazo: 1/11/2022 - 12/11/2022"]
+        {
+            assert_eq!(told(span, DateContext::Named), StatedDates::default(), "{span}");
+        }
         let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", DateContext::Text);
         assert_eq!(both.published.unwrap().to_string(), "2022-10-14");
     }
