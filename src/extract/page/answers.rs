@@ -12,6 +12,8 @@ use crate::extract::words;
 const HEADING_CHARS_MAX: usize = 40;
 /// Number of elements around a link whose names are read.
 const LINK_DEPTH_MAX: usize = 4;
+/// A table of more columns is none that is read.
+const COLUMNS_MAX: usize = 50;
 /// So many elements of a record are looked at.
 const ELEMENTS_MAX: usize = 500;
 
@@ -131,12 +133,13 @@ pub(in crate::extract) fn is_link_to_answer(link: ElementRef) -> bool {
 /// The heading of the column of a table that a cell stands in.
 pub(super) fn column_heading(cell: ElementRef) -> Option<String> {
     let row = cell.parent().and_then(ElementRef::wrap)?;
-    let place = cell.prev_siblings().filter_map(ElementRef::wrap).count();
+    let count = |beside: &mut dyn Iterator<Item = ElementRef>| beside.take(COLUMNS_MAX).count();
+    let place = count(&mut cell.prev_siblings().filter_map(ElementRef::wrap));
     let table =
         row.ancestors().filter_map(ElementRef::wrap).find(|around| around.value().name() == "table")?;
     let head = table.select(&selector("tr")).next().filter(|head| head.id() != row.id())?;
-    let headings: Vec<ElementRef> = head.children().filter_map(ElementRef::wrap).collect();
-    let after = cell.next_siblings().filter_map(ElementRef::wrap).count();
+    let headings: Vec<ElementRef> = head.children().filter_map(ElementRef::wrap).take(COLUMNS_MAX).collect();
+    let after = count(&mut cell.next_siblings().filter_map(ElementRef::wrap));
     // Where a row has another number of cells, the last ones are those of the last columns.
     let place =
         if place + 1 + after == headings.len() { place } else { headings.len().checked_sub(after + 1)? };
