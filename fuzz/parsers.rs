@@ -98,7 +98,12 @@ pub(crate) fn feed(bytes: &[u8]) {
 pub(crate) fn calendar(bytes: &[u8]) {
     let whole =
         [b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", bytes, b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"].concat();
-    let dates = DateRules { order: DateOrder::Dmy, now: Some(Timestamp::UNIX_EPOCH), year: None };
+    let dates = DateRules {
+        order: DateOrder::Dmy,
+        now: Some(Timestamp::UNIX_EPOCH),
+        year: None,
+        is_order_known: false,
+    };
     for bytes in [bytes, &whole] {
         let _ = extract::read_feed_in(Document { bytes, url: Some(&address()), content_type: None }, dates);
     }
@@ -109,7 +114,10 @@ pub(crate) fn date(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = parse_date(&text);
     for order in [DateOrder::Dmy, DateOrder::Mdy, DateOrder::Ymd] {
-        let _ = find_date(&text, DateRules { order, now: Some(Timestamp::UNIX_EPOCH), year: None });
+        let _ = find_date(
+            &text,
+            DateRules { order, now: Some(Timestamp::UNIX_EPOCH), year: None, is_order_known: false },
+        );
     }
 }
 
@@ -143,7 +151,12 @@ pub(crate) fn mail(bytes: &[u8]) {
 /// Pages: the cards of a listing, with and without selectors, an item's own page, its article.
 pub(crate) fn page(bytes: &[u8]) {
     let url = address();
-    let dates = DateRules { order: DateOrder::Dmy, now: Some(Timestamp::UNIX_EPOCH), year: None };
+    let dates = DateRules {
+        order: DateOrder::Dmy,
+        now: Some(Timestamp::UNIX_EPOCH),
+        year: None,
+        is_order_known: false,
+    };
     let document = Document { bytes, url: Some(&url), content_type: None };
     let select = Select { item: "li, article, div".into(), next: Some("a".into()), ..Select::default() };
     for select in [None, Some(select)] {

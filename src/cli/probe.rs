@@ -19,7 +19,7 @@ use crate::extract::prose_date::DateRules;
 use crate::extract::{Document, PageRules};
 use crate::fetch::client::{Accept, Client, FetchOutcome, Fetched, Meta};
 use crate::model::guard::Allowed;
-use crate::model::source::{DateOrder, Select, Source, SourceKind, Validators};
+use crate::model::source::{Select, Source, SourceKind, Validators};
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
@@ -69,8 +69,7 @@ pub async fn probe(
     let source = config
         .as_ref()
         .and_then(|config| config.sources.iter().find(|source| Some(&source.url) == url.as_ref()));
-    let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
-    let dates = DateRules { order, now: Some(now), year: None };
+    let dates = DateRules::told(source.and_then(|source| source.date_order), now);
     let document =
         Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
     if wanted.article {
@@ -198,8 +197,7 @@ async fn ask_endpoints(
     }
     let must_cover = source.is_some_and(|source| !source.kind.may_be_feed);
     let listed = explore::PageEntries::of(&found.feed, must_cover);
-    let order = source.map_or(DateOrder::Dmy, |source| source.date_order);
-    let rules = DateRules { order, now: Some(now), year: None };
+    let rules = DateRules::told(source.and_then(|source| source.date_order), now);
     let (endpoints, mut time) = (&found.endpoints, std::time::Duration::MAX);
     let explored =
         explore::explore(client, endpoints, &page.url, Some(&listed), rules, now, &mut time).await?;

@@ -68,7 +68,7 @@ pub(super) fn read_source(
             .clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
         is_enabled: section.boolean("enabled", true),
         date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
-        date_order: section.parsed("date_order", parse_date_order).unwrap_or_default(),
+        date_order: section.parsed("date_order", parse_date_order),
         select: section.has("select").then(|| read_select(section.table("select"))),
         is_rendered,
         has_full_text: section.boolean("full_text", false),

@@ -394,12 +394,11 @@ pub fn is_next_by_number(raw: &RawEntry, identity: &Identity, known: &StoredSumm
         return false;
     }
     let place = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_owned();
-    let is_other_place = raw
-        .url()
-        .zip(known.url.as_deref())
-        .is_none_or(|(url, known)| differ_in_number(&place(url), &place(known)));
+    // The months of a programme count its issues as well: `programme-october.pdf`.
+    let is_other = |a: &str, b: &str| differ_in_number(&place(a), &place(b)) || is_next_file(a, b);
+    let is_other_place = raw.url().zip(known.url.as_deref()).is_none_or(|(url, known)| is_other(url, known));
     let is_other_guid = match (raw.guid.as_deref(), identity) {
-        (Some(guid), Identity::Guid(known)) => differ_in_number(guid.trim(), known),
+        (Some(guid), Identity::Guid(known)) => is_other(guid.trim(), known),
         (None, Identity::Address(_)) => is_other_place,
         _ => false,
     };
@@ -418,6 +417,11 @@ pub fn issue_of<'a>(mut addresses: impl Iterator<Item = &'a str>) -> Option<Stri
 
 /// Dates at least this far apart are different, not one date in two time zones.
 const OTHER_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(20);
+
+/// Whether two times may be of one day.
+pub fn is_same_day(a: Timestamp, b: Timestamp) -> bool {
+    a.duration_since(b).abs() < OTHER_DAY
+}
 
 fn text_of(raw: &RawEntry) -> (&str, &str) {
     let title = raw.title.as_ref().map_or("", |title| title.value.as_str());

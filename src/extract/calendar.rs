@@ -297,6 +297,11 @@ pub(super) fn year(token: &str) -> Option<i16> {
     number(token, 4..=4).filter(|year| (1970..=2100).contains(year))
 }
 
+/// A year as programs give it that count from 1900: 126 is 2026.
+fn year_since_1900(token: &str) -> Option<i16> {
+    number(token, 3..=3).map(|since| since + 1900).filter(|year| (2000..=2100).contains(year))
+}
+
 fn day(token: &str) -> Option<i8> {
     number(token, 1..=2).and_then(|day| i8::try_from(day).ok()).filter(|day| (1..=31).contains(day))
 }
@@ -445,7 +450,7 @@ fn numeric(
     if let Some(year) = year(a.text) {
         return made(Date::new(year, pair(b)?, day(c.text)?).ok()?, None, false);
     }
-    let full = year(c.text);
+    let full = year(c.text).or_else(|| year_since_1900(c.text).filter(|_| !is_prose));
     if full.is_none() && is_prose && !stands_alone(folded, all, from) {
         return None;
     }

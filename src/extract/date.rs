@@ -49,6 +49,8 @@ pub struct ReadDate {
     pub proves: Option<DateOrder>,
     /// Whether another order would give another day.
     pub is_ambiguous: bool,
+    /// Whether it was told from the day of the reading.
+    pub is_from_today: bool,
 }
 
 /// Reads a date; `order` decides numeric dates that are ambiguous.
@@ -60,7 +62,8 @@ pub fn read_date(text: &str, order: DateOrder) -> Option<ReadDate> {
         return None;
     }
     let text = plain_signs(text);
-    let certain = |at| ReadDate { at, updated: None, proves: None, is_ambiguous: false };
+    let certain =
+        |at| ReadDate { at, updated: None, proves: None, is_ambiguous: false, is_from_today: false };
     let read = parse_iso(&text)
         .map(certain)
         .or_else(|| spoken(&text, order))
@@ -107,7 +110,8 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
         role(DateRole::Published).or_else(|| role(DateRole::Plain)).or((!found.is_empty()).then_some(0))?;
     let updated = role(DateRole::Updated).filter(|updated| *updated != own).and_then(at);
     let day = found[own].found;
-    Some(ReadDate { at: at(own)?, updated, proves: day.proves, is_ambiguous: day.is_ambiguous })
+    let (proves, is_ambiguous) = (day.proves, day.is_ambiguous);
+    Some(ReadDate { at: at(own)?, updated, proves, is_ambiguous, is_from_today: false })
 }
 
 /// The rest of a folded text from its time of day on, with "10h30" rewritten as "10:30".
@@ -157,12 +161,14 @@ fn civil(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Two-digit years as in RFC 2822 section 4.3: below 50, they are in this century.
+/// Years as in RFC 2822 section 4.3: of two digits, those below 50 are in this century; all others are counted from 1900, and so are
+/// those of three digits, also where a program put "19" before them ("19126").
 fn full_year(digits: &str) -> Option<i64> {
-    let year: i64 = digits.parse().ok()?;
-    Some(match digits.len() {
+    let counted = digits.strip_prefix("19").filter(|rest| rest.len() == 3).unwrap_or(digits);
+    let year: i64 = counted.parse().ok()?;
+    Some(match counted.len() {
         1 | 2 if year < 50 => year + 2000,
-        1 | 2 => year + 1900,
+        1..=3 => year + 1900,
         _ => year,
     })
 }
@@ -230,6 +236,10 @@ fn split_iso_date(text: &str) -> Option<(Date, &str)> {
             return None;
         }
         [year, month, day] if year.len() == 4 => civil(number(year)?, number(month)?, number(day)?)?,
+        // Counted from 1900, as some programs give it.
+        [year, month, day] if year.len() == 3 && year.starts_with('1') => {
+            civil(full_year(year)?, number(month)?, number(day)?)?
+        }
         [year, rest] if year.len() == 4 && rest.len() == 3 => ordinal(number(year)?, number(rest)?)?,
         [year, month] if year.len() == 4 => civil(number(year)?, number(month)?, 1)?,
         [year, month, day]
@@ -553,6 +563,12 @@ mod tests {
             ("۱۴/۱۰/۲۰۲۲", "2022-10-14T00:00:00Z"),
             ("14/oct./22", "2022-10-14T00:00:00Z"),
             ("Modifié le 9 octobre 2022, publié le 4 octobre 2022", "2022-10-04T00:00:00Z"),
+            ("Tue, 04 Oct 122 10:00:00 GMT", "2022-10-04T10:00:00Z"),
+            ("Tue Oct  4 10:00:00 122", "2022-10-04T10:00:00Z"),
+            ("Tue, 04 Oct 19122 10:00:00 GMT", "2022-10-04T10:00:00Z"),
+            ("122-10-04T10:00:00Z", "2022-10-04T10:00:00Z"),
+            ("04/10/122", "2022-10-04T00:00:00Z"),
+            ("Mon, 04 Oct 99 10:00:00 GMT", "1999-10-04T10:00:00Z"),
             ("Updated: 09/10/2022 - Published: 04/10/2022 10:30", "2022-10-04T10:30:00Z"),
         ] {
             assert_eq!(parse_date(text).map(|date| date.to_string()).as_deref(), Some(want), "{text}");

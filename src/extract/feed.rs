@@ -1,6 +1,7 @@
 //! Reads RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, and CDF from a decoded document into a `RawFeed`. One reader serves all of
 //! them, since feeds mix their vocabularies freely. It neither sanitises nor invents identifiers.
 
+pub(super) mod convention;
 mod entry;
 
 use base64::Engine;
@@ -9,12 +10,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::civil::Date;
 use url::Url;
 
+use self::convention::DateConvention;
 use self::entry::keep_first;
-use super::date::{ReadDate, is_short, parse_date, read_date};
+use super::date::{ReadDate, is_short, parse_date};
 use super::dated_address::year_in_address;
-use super::prose_date::{
-    AmbiguousDates, DateRules, day_from_today, day_in_figures, day_without_year, has_half_day, midnight,
-};
+use super::prose_date::{AmbiguousDates, DateRules, day_in_figures, day_without_year, midnight};
 use super::xml::{Cursor, Element, TextMode, Vocabulary};
 use crate::model::feed::{FeedFormat, Link, Person, RawEntry, RawFeed, RawText};
 use crate::model::source::DateOrder;
@@ -26,18 +26,15 @@ pub(super) const ENTRIES_MAX: usize = 10_000;
 const PARTS_MAX: usize = 64;
 /// Characters of a date that a note quotes.
 const NOTE_CHARS_MAX: usize = 60;
-/// What is announced is not further ahead.
-const FAR_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
-
 const ENTRY_NAMES: [&str; 2] = ["item", "entry"];
 
 /// Reads an XML feed. `None` if it contains no feed element. Ambiguous numeric dates are read in the order of `rules`, unless the
 /// unambiguous ones show the other order.
 pub(super) fn read_feed(text: &str, base: Option<Url>, rules: DateRules) -> Option<RawFeed> {
-    let mut habit = DateConvention { order: rules.order, now: rules.now, ..DateConvention::default() };
+    let mut habit = DateConvention::of(rules);
     let mut feed = read_in(text, base.clone(), &mut habit);
-    if habit.year_last > 0 && habit.year_first == 0 {
-        habit = DateConvention { is_year_last: true, ..habit.in_order(rules.order) };
+    if let Some(shown) = habit.with_year_shown() {
+        habit = shown;
         feed = read_in(text, base.clone(), &mut habit);
     }
     let shown = habit.shown();
@@ -73,88 +70,13 @@ fn is_month_first(
     open.is_month_first(day_first.language.as_deref(), now)
 }
 
-/// How a feed writes its dates.
-#[derive(Debug, Clone, Copy, Default)]
-struct DateConvention {
-    order: DateOrder,
-    /// The reference time for "yesterday"; without it, relative dates are ignored.
-    now: Option<jiff::Timestamp>,
-    /// Number of dates that can only be read with the day first, and with the month first.
-    day_first: usize,
-    month_first: usize,
-    /// Whether there are dates whose meaning depends on the order.
-    is_ambiguous: bool,
-    /// Whether such a date has a half of the day.
-    has_half_day: bool,
-    /// Number of dates such as 28-11-26 that only fit with the year last, and with the year first.
-    year_last: usize,
-    year_first: usize,
-    /// Whether such dates end with their year.
-    is_year_last: bool,
-}
-
-impl DateConvention {
-    /// The same, before anything was read in an order.
-    fn in_order(&self, order: DateOrder) -> DateConvention {
-        DateConvention { order, now: self.now, is_year_last: self.is_year_last, ..DateConvention::default() }
-    }
-
-    /// Notes of a date with a year of two figures where that may stand: no feed has dates that far ahead.
-    fn note_year(&mut self, text: &str, year_last: &str) {
-        let latest = self.now.map(|now| now + FAR_AHEAD);
-        let fits = |text: &str| {
-            let read = read_date(text, self.order);
-            read.is_some_and(|read| latest.is_none_or(|latest| read.at <= latest))
-        };
-        let (first, last) = (fits(text), fits(year_last));
-        self.year_first += usize::from(first && !last);
-        self.year_last += usize::from(last && !first);
-    }
-
-    fn read(&mut self, text: &str) -> Option<ReadDate> {
-        let year_last = with_year_last(text);
-        if let Some(year_last) = &year_last {
-            self.note_year(text, year_last);
-        }
-        let text = year_last.as_deref().filter(|_| self.is_year_last).unwrap_or(text);
-        let Some(read) = read_date(text, self.order) else {
-            let at = midnight(day_from_today(text, self.now?)?)?;
-            return Some(ReadDate { at, updated: None, proves: None, is_ambiguous: false });
-        };
-        self.day_first += usize::from(read.proves == Some(DateOrder::Dmy));
-        self.month_first += usize::from(read.proves == Some(DateOrder::Mdy));
-        self.is_ambiguous |= read.is_ambiguous;
-        self.has_half_day |= read.is_ambiguous && has_half_day(text);
-        Some(read)
-    }
-
-    fn shown(&self) -> Option<DateOrder> {
-        match (self.day_first, self.month_first) {
-            (1.., 0) => Some(DateOrder::Dmy),
-            (0, 1..) => Some(DateOrder::Mdy),
-            _ => None,
-        }
-    }
-}
-
-/// `28-11-26` with its last figures as a year of this century: `28-11-2026`.
-fn with_year_last(text: &str) -> Option<String> {
-    let text = text.trim();
-    let (date, rest) = text.split_at_checked(8)?;
-    let is_figures = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-    let mut parts = date.split('-');
-    let parts = [parts.next()?, parts.next()?, parts.next()?];
-    let is_date =
-        parts.iter().all(|part| is_figures(part)) && !rest.starts_with(|c: char| c.is_ascii_digit());
-    is_date.then(|| format!("{}-{}-20{}{rest}", parts[0], parts[1], parts[2]))
-}
-
 fn read_in(text: &str, base: Option<Url>, habit: &mut DateConvention) -> Option<RawFeed> {
     let mut reader = FeedReader {
         cursor: Cursor::new(text, base),
         feed: RawFeed::default(),
         has_root: false,
         habit: *habit,
+        now: habit.now(),
         days_without_year: Vec::new(),
     };
     while let Some(root) = reader.cursor.next_child(0) {
@@ -177,6 +99,7 @@ struct FeedReader<'a> {
     feed: RawFeed,
     has_root: bool,
     habit: DateConvention,
+    now: Option<jiff::Timestamp>,
     /// Entries whose date of publication has no year, by their positions, with its month and day.
     days_without_year: Vec<(usize, (i8, i8))>,
 }
@@ -414,8 +337,7 @@ impl<'a> FeedReader<'a> {
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
         for (at, (month, day)) in std::mem::take(&mut self.days_without_year) {
             let Some(entry) = self.feed.entries.get_mut(at) else { continue };
-            let year =
-                entry.url().and_then(|url| year_in_address(url, &addresses, (month, day), self.habit.now));
+            let year = entry.url().and_then(|url| year_in_address(url, &addresses, (month, day), self.now));
             let date = year.and_then(|year| Date::new(year, month, day).ok()).and_then(midnight);
             entry.published = date;
             entry.notes.extend(date.map(|_| "the year of its date comes from its address".to_owned()));
@@ -547,6 +469,8 @@ mod tests {
         };
         assert_eq!(days(&["27-09-22", "05-10-22 10:00"]), ["2022-09-27", "2022-10-05"]);
         assert_eq!(days(&["27-11-22"]), ["2022-11-27"]);
+        assert!(days(&["05-10-22"]).is_empty(), "of 2005 or of 2022");
+        assert!(days(&["2022"]).is_empty(), "no day of the year that goes on");
         assert_eq!(days(&["22-09-27", "22-10-05"]), ["2022-09-27", "2022-10-05"]);
         assert!(days(&["0022-10-05"]).is_empty(), "a year that is none");
     }
@@ -605,7 +529,7 @@ mod tests {
         let names =
             "xmlns:ev='http://purl.org/rss/1.0/modules/event/' xmlns:xCal='urn:ietf:params:xml:ns:xcal'";
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        let rules = DateRules { order: DateOrder::Dmy, now, year: None };
+        let rules = DateRules { order: DateOrder::Dmy, now, year: None, is_order_known: false };
         let feed = read_feed(&format!("<rss {names}><channel>{items}</channel></rss>"), None, rules).unwrap();
         let day = |date: Option<jiff::Timestamp>| date.unwrap().strftime("%Y-%m-%d").to_string();
         assert_eq!(day(feed.entries[0].published), "2022-10-17");

@@ -33,7 +33,7 @@ fn posts(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
 }
 
 fn json_document(of: &DecodedDocument) -> Option<Result<RawFeed, ExtractError>> {
-    let read = || json_feed::read_json_feed(of.text, of.url).map_err(ExtractError::Json);
+    let read = || json_feed::read_json_feed(of.text, of.url, of.rules).map_err(ExtractError::Json);
     of.text.trim_start().starts_with('{').then(read).filter(|read| read.is_ok() || !is_noise(of.text))
 }
 
@@ -86,7 +86,7 @@ fn feed_inside(text: &str, url: Option<&Url>, rules: DateRules) -> Option<RawFee
     let json = memchr::memmem::find(before.as_bytes(), b"\"https://jsonfeed.org/version/");
     if !first.starts_with('<') && start.is_none() || json.is_some() {
         let open = text[..json?].rfind('{')?;
-        let feed = json_feed::read_json_feed(&text[open..], url).ok()?;
+        let feed = json_feed::read_json_feed(&text[open..], url, rules).ok()?;
         return Some(with_skipped_text_problem(feed)).filter(|feed| !feed.entries.is_empty());
     }
     let start = start?;

@@ -5,8 +5,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::date::parse_date;
 use super::feed::ENTRIES_MAX;
+use super::feed::convention::DateConvention;
+use super::prose_date::DateRules;
 use super::xml::resolve_against;
 use crate::model::feed::{Enclosure, FeedFormat, Image, Link, Person, RawEntry, RawFeed, RawText};
 use crate::support::text::many;
@@ -26,7 +27,11 @@ pub enum JsonFeedError {
 ///
 /// # Errors
 /// When it is not a JSON Feed.
-pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, JsonFeedError> {
+pub(super) fn read_json_feed(
+    text: &str,
+    base: Option<&Url>,
+    rules: DateRules,
+) -> Result<RawFeed, JsonFeedError> {
     let text = text.trim_start_matches('\u{FEFF}');
     let mut root = Root::default();
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -42,12 +47,18 @@ pub(super) fn read_json_feed(text: &str, base: Option<&Url>) -> Result<RawFeed, 
     if !root.has_items && !is_feed {
         return Err(refused(JsonFeedError::NoFeed));
     }
-    Ok(feed_of(root, fault, base))
+    Ok(feed_of(root, fault, base, rules))
 }
 
 /// The feed of a root object; `fault` is where its document breaks off.
-fn feed_of(root: Root, fault: Option<serde_json::Error>, base: Option<&Url>) -> RawFeed {
+fn feed_of(root: Root, fault: Option<serde_json::Error>, base: Option<&Url>, rules: DateRules) -> RawFeed {
     let Root { head, items, passed_over, .. } = root;
+    let dates: Vec<String> = items
+        .iter()
+        .flat_map(|item| ["date_published", "date_modified"].map(|key| string_of(item, key)))
+        .flatten()
+        .collect();
+    let mut convention = DateConvention::shown_by(dates.iter().map(String::as_str), rules);
     let mut feed = RawFeed {
         format: FeedFormat::JsonFeed,
         title: text_of(&head, "title", false, base),
@@ -64,7 +75,7 @@ fn feed_of(root: Root, fault: Option<serde_json::Error>, base: Option<&Url>) -> 
             .map(|error| format!("the JSON is broken ({error}): the entries before the fault were kept"))
             .into_iter()
             .collect(),
-        entries: items.iter().map(|item| read_item(item, base)).collect(),
+        entries: items.iter().map(|item| read_item(item, base, &mut convention)).collect(),
         ..RawFeed::default()
     };
     if passed_over > 0 {
@@ -159,7 +170,7 @@ fn hubs_of(head: &Map<String, Value>, base: Option<&Url>) -> Vec<Link> {
         .collect()
 }
 
-fn read_item(item: &Map<String, Value>, base: Option<&Url>) -> RawEntry {
+fn read_item(item: &Map<String, Value>, base: Option<&Url>, dates: &mut DateConvention) -> RawEntry {
     let mut links: Vec<Link> = link_of(item, "url", "alternate", base).into_iter().collect();
     links.extend(link_of(item, "external_url", "related", base));
     if links.iter().all(|link| link.rel != "alternate") {
@@ -167,6 +178,7 @@ fn read_item(item: &Map<String, Value>, base: Option<&Url>) -> RawEntry {
     }
     let own_page = links.first().and_then(|link| Url::parse(&link.href).ok());
     let text_base = own_page.as_ref().or(base);
+    let mut date = |key: &str| Some(dates.read(&string_of(item, key)?)?.at);
     RawEntry {
         guid: string_of(item, "id"),
         title: text_of(item, "title", false, text_base),
@@ -175,8 +187,8 @@ fn read_item(item: &Map<String, Value>, base: Option<&Url>) -> RawEntry {
             .or_else(|| text_of(item, "content_text", false, text_base)),
         authors: persons_of(item, base),
         tags: item.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(scalar).collect(),
-        published: string_of(item, "date_published").and_then(|date| parse_date(&date)),
-        updated: string_of(item, "date_modified").and_then(|date| parse_date(&date)),
+        published: date("date_published"),
+        updated: date("date_modified"),
         language: string_of(item, "language"),
         enclosures: item
             .get("attachments")

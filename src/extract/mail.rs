@@ -1,6 +1,10 @@
 //! A newsletter that came by mail: its subject, its date and its text, without what is meant for one recipient: links to leave by,
-//! to preferences, to a copy in the browser, links and pictures that count readers, and what is hidden in it.
+//! to preferences, to a copy in the browser, links and pictures that count readers, lines that say to whom it was sent, and what is
+//! hidden in it. Links that mail filters or counters have wrapped lead to their target again.
 
+mod footer;
+
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
@@ -12,9 +16,11 @@ use mail_parser::{Address, DateTime, HeaderValue, Message, MessageParser, PartTy
 use scraper::{ElementRef, Html, Node};
 use url::Url;
 
+use self::footer::{PersonalLines, personal_lines, without_sentence};
 use super::page::{selector, text_of};
 use crate::model::address::without_tracking;
 use crate::model::feed::{Link, Person, RawEntry, RawText};
+use crate::model::redirect::behind_redirect;
 use crate::support::mail::parsed;
 use crate::support::markup::parted;
 use crate::support::text::{bound_markup, escaped, fold, one_line, with_short_headers};
@@ -33,6 +39,15 @@ const RECIPIENTS_MAX: usize = 20;
 /// Words of links that are one recipient's, folded, in the languages of the interface.
 const PERSONAL_WORDS: &[&str] = &[
     "unsubscribe",
+    "why did i get this",
+    "why am i getting this",
+    "pourquoi ai-je recu",
+    "por que recibo",
+    "por que he recibido",
+    "warum erhalte ich",
+    "por que recebi",
+    "perche ho ricevuto",
+    "perche ricevo",
     "opt out",
     "opt-out",
     "email preferences",
@@ -486,7 +501,10 @@ fn text(message: &Message, recipients: &[String]) -> (Option<String>, Option<Str
             let (html, link) = cleaned(html, recipients, &leave_addresses(message));
             (Some(html).filter(|html| !html.trim().is_empty()), link)
         }
-        None => (message.body_text(0).map(|text| plain(&text)).filter(|html| !html.is_empty()), None),
+        None => {
+            let text = message.body_text(0).map(|text| plain(&text, recipients));
+            (text.filter(|html| !html.is_empty()), None)
+        }
     }
 }
 
@@ -501,10 +519,11 @@ fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// Plain text without the lines that only say how to leave, and without what stands below them as a signature.
-fn plain(text: &str) -> String {
+/// Plain text without the lines that only say how to leave or to whom it was sent, and without what stands below them as a
+/// signature.
+fn plain(text: &str, recipients: &[String]) -> String {
     let body = text.split("\n-- \n").next().unwrap_or(text).replace('\r', "");
-    let is_kept = |line: &&str| {
+    let is_kept = |line: &String| {
         let folded = fold(line);
         !has(&folded, PERSONAL_WORDS) && !has(&folded, BROWSER_WORDS) && !has(&folded, PERSONAL_ADDRESSES)
     };
@@ -513,11 +532,32 @@ fn plain(text: &str) -> String {
             let lower = word.trim_start_matches(['<', '(']).to_ascii_lowercase();
             !lower.starts_with("http") || !is_personal(&lower, &[])
         };
-        line.split(' ').filter(is_kept).collect::<Vec<_>>().join(" ")
+        let line = line.split(' ').filter(is_kept).collect::<Vec<_>>().join(" ");
+        recipients
+            .iter()
+            .filter(|address| address.contains('@'))
+            .fold(line, |line, address| without_ignoring_case(&line, address))
     };
-    let lines: Vec<String> =
-        body.lines().filter(is_kept).map(|line| escaped(&without_personal(line))).collect();
+    let lines = body.lines().map(unwrapped).filter(is_kept);
+    let lines: Vec<String> = lines
+        .filter_map(|line| match line.trim().is_empty() {
+            true => Some(String::new()),
+            false => without_sentence(&line).map(|line| escaped(&without_personal(line))),
+        })
+        .collect();
     lines.join("<br>\n").trim().trim_end_matches("<br>").to_owned()
+}
+
+/// A line in which addresses that only lead on are their targets.
+fn unwrapped(line: &str) -> String {
+    let word = |word: &str| -> String {
+        let address = word.trim_matches(['<', '>', '(', ')', '[', ']']);
+        match behind_redirect(address).filter(|_| address.starts_with("http")) {
+            Some(target) => word.replace(address, &target),
+            None => word.to_owned(),
+        }
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What is one recipient's, in every way that links may write it.
@@ -560,7 +600,8 @@ const NUMBER_CHARS_MIN: usize = 4;
 /// A link of a mail, and what it is for.
 struct MailLink<'a> {
     anchor: ElementRef<'a>,
-    href: &'a str,
+    /// Where it leads to in the end.
+    href: Cow<'a, str>,
     /// To the mail as a page.
     is_browser: bool,
     /// By which one recipient leaves, or chooses.
@@ -569,13 +610,14 @@ struct MailLink<'a> {
 
 impl<'a> MailLink<'a> {
     fn of(anchor: ElementRef<'a>, leave: &[String]) -> MailLink<'a> {
-        let href = anchor.attr("href").unwrap_or_default().trim();
+        let written = anchor.attr("href").unwrap_or_default().trim();
+        let href = behind_redirect(written).map_or(Cow::Borrowed(written), Cow::Owned);
         let (lower, words) = (href.to_ascii_lowercase(), fold(&text_of(anchor)).replace('’', "'"));
         let is_short = words.chars().count() <= LINK_CHARS_MAX;
         let is_way_out = is_short && (has(&words, PERSONAL_WORDS) || is_preferences(&words))
             || has(&lower, PERSONAL_ADDRESSES)
             || lower.ends_with("/preferences")
-            || leave.iter().any(|own| own == href);
+            || leave.iter().any(|own| *own == href || own == written);
         MailLink { anchor, href, is_browser: is_short && has(&words, BROWSER_WORDS), is_way_out }
     }
 }
@@ -613,13 +655,13 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
     let mut marks = marks_of(recipients);
     let links = selector("a[href]");
     let anchors: Vec<MailLink> = page.select(&links).map(|anchor| MailLink::of(anchor, leave)).collect();
-    let ways_out = anchors.iter().filter(|link| link.is_way_out).map(|link| link.href);
+    let ways_out = anchors.iter().filter(|link| link.is_way_out).map(|link| &*link.href);
     let ways_out: Vec<&str> = ways_out.chain(leave.iter().map(String::as_str)).collect();
     marks.extend(ways_out.iter().flat_map(|way| secrets_of(way)));
     marks.extend(shared_secrets(ways_out.iter().copied()));
     let body = selector("body");
     let chars = page.select(&body).next().map_or(0, |body| text_of(body).chars().count());
-    let (mut gone, mut bare, mut link) = (Vec::new(), Vec::new(), None);
+    let (mut gone, mut hrefs, mut link) = (Vec::new(), Vec::new(), None);
     for image in page.select(&selector("img")) {
         if is_counter(image, &marks) {
             gone.push(image.id());
@@ -631,15 +673,20 @@ fn cleaned(html: &str, recipients: &[String], leave: &[String]) -> (String, Opti
     let mut blocks = LinkBlocks { chars_of_mail: chars, judged: HashMap::new() };
     for MailLink { anchor, href, is_browser, is_way_out } in anchors {
         if is_browser && link.is_none() {
-            link = shared(href, &marks);
+            link = shared(&href, &marks);
         }
         if is_browser || is_way_out {
             gone.push(blocks.around(anchor));
         } else if is_personal(&href.to_ascii_lowercase(), &marks) {
-            bare.push(anchor.id());
+            hrefs.push((anchor.id(), None));
+        } else if let Cow::Owned(target) = href {
+            hrefs.push((anchor.id(), Some(target)));
         }
     }
-    remove(&mut page, &gone, &bare);
+    let PersonalLines { gone: of_lines, cut } = personal_lines(&page);
+    gone.extend(of_lines);
+    remove(&mut page, &gone, hrefs);
+    cut_texts(&mut page, &cut);
     without_addresses(&mut page, recipients);
     let inner = page.select(&body).next().map(|body| body.inner_html());
     (inner.unwrap_or_default(), link)
@@ -674,17 +721,33 @@ fn without_ignoring_case(text: &str, what: &str) -> String {
     out
 }
 
-fn remove(page: &mut Html, gone: &[NodeId], bare: &[NodeId]) {
-    for id in bare {
-        if let Some(mut node) = page.tree.get_mut(*id)
-            && let Node::Element(element) = node.value()
-        {
-            element.attrs.retain(|(name, _)| &*name.local != "href");
+/// Removes nodes, and gives links the target that they have in the end, or none.
+fn remove(page: &mut Html, gone: &[NodeId], hrefs: Vec<(NodeId, Option<String>)>) {
+    for (id, target) in hrefs {
+        let Some(mut node) = page.tree.get_mut(id) else { continue };
+        let Node::Element(element) = node.value() else { continue };
+        match target {
+            Some(target) => {
+                let href = element.attrs.iter_mut().find(|(name, _)| &*name.local == "href");
+                href.into_iter().for_each(|(_, href)| *href = target.as_str().into());
+            }
+            None => element.attrs.retain(|(name, _)| &*name.local != "href"),
         }
     }
     for id in gone {
         if let Some(mut node) = page.tree.get_mut(*id) {
             node.detach();
+        }
+    }
+}
+
+/// Ends texts at a place.
+fn cut_texts(page: &mut Html, cut: &[(NodeId, usize)]) {
+    for (id, at) in cut {
+        if let Some(mut node) = page.tree.get_mut(*id)
+            && let Node::Text(text) = node.value()
+        {
+            text.text = text.text[..*at].trim_end().into();
         }
     }
 }
@@ -1015,6 +1078,37 @@ mod tests {
             "<p>Market.</p><p>The market opens on Saturday. <a href='https://x.example/l/1'>Leave</a></p>",
         );
         assert!(found.contains("opens on Saturday"), "{found}");
+    }
+
+    #[test]
+    fn a_line_about_the_recipient_is_left_out_and_those_beside_it_stay() {
+        let story = "<p>The bridge is open again after a year of works, for everybody who walks.</p>";
+        for (html, rest) in [
+            (
+                "<p>© The town<br>This email was sent to <a href='mailto:me@in.example'>me@in.example</a><br>Main Square 1</p>",
+                "<p>© The town<br><br>Main Square 1</p>",
+            ),
+            ("<p>© The town. Cet e-mail a été envoyé à me@in.example</p>", "<p>© The town.</p>"),
+            (
+                "<div><b>Sie erhalten diese E-Mail</b>, weil Sie sich angemeldet haben.</div>",
+                "<div><b></b></div>",
+            ),
+            (
+                "<p>The letter was sent to all who live there.</p>",
+                "<p>The letter was sent to all who live there.</p>",
+            ),
+        ] {
+            assert_eq!(read(&format!("{story}{html}")).0, format!("{story}{rest}"), "{html}");
+        }
+        let early =
+            format!("<p>You are receiving this flag in the name of all, said the mayor.</p>{story}{story}");
+        assert_eq!(read(&early).0, early, "a story");
+        let (found, _) =
+            read("<p><a href='https://urldefense.com/v3/__https://x.example/a__;!!k!m$'>The works</a></p>");
+        assert_eq!(found, "<p><a href=\"https://x.example/a\">The works</a></p>");
+        let text = "The works begin: <https://nam02.safelinks.protection.outlook.com/?url=https%3A%2F%2Fx.example%2Fa&data=me%40in.example>\nThis message was sent to me@in.example.\nAsk me@in.example";
+        let plain = plain(text, &["me@in.example".to_owned()]);
+        assert_eq!(plain, "The works begin: &lt;https://x.example/a&gt;<br>\nAsk");
     }
 
     #[test]

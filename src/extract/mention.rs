@@ -78,7 +78,13 @@ fn mention(
 ) -> Mention {
     let label = label_before(folded, tokens, since, from);
     let times = times(folded, &tokens[found.to..until]);
+    // "Plazo: del 1 al 12 de diciembre": the days within which something is to be done.
+    let is_bound = label.is_some_and(|(role, _, end)| {
+        let between = &folded[tokens[end - 1].end()..tokens[from].start];
+        role == DateRole::Bound && sign_in(between) == Some(':')
+    });
     let role = match label {
+        _ if is_bound => DateRole::Bound,
         _ if begin.is_some() || times.is_span => DateRole::Event,
         Some((role, ..)) => role,
         // "10月14日发布", "am 3. Mai veröffentlicht".

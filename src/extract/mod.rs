@@ -147,16 +147,16 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
                 select: None,
             });
         }
-        let page = Page::parse(&decoded.text, document.url);
-        let dates = page.dated_by(rules.dates);
-        let mut reading = match &rules.select {
-            Some(select) => PageReading {
-                feed: page.read_cards(select, dates),
-                way: Some(ExtractionMethod::Selectors),
-                select: Some(select.clone()),
-            },
-            None => page.detect_listing(dates, &rules.known),
-        };
+        let mut page = Page::parse(&decoded.text, document.url);
+        let mut reading = read_listing(&page, rules);
+        if reading.feed.entries.is_empty()
+            && let Some(plain) = Page::parse_without_scripts(&decoded.text, document.url)
+        {
+            let shown = read_listing(&plain, rules);
+            if !shown.feed.entries.is_empty() {
+                (page, reading) = (plain, shown);
+            }
+        }
         if reading.feed.entries.is_empty()
             && let Some(wall) = wall::wall(&page)
         {
@@ -166,6 +166,18 @@ pub fn read_page(document: Document, rules: &PageRules) -> Result<PageReading, E
         reading.feed.problems.splice(0..0, decoded.problem);
         Ok(reading)
     })
+}
+
+fn read_listing(page: &Page, rules: &PageRules) -> PageReading {
+    let dates = page.dated_by(rules.dates);
+    match &rules.select {
+        Some(select) => PageReading {
+            feed: page.read_cards(select, dates),
+            way: Some(ExtractionMethod::Selectors),
+            select: Some(select.clone()),
+        },
+        None => page.detect_listing(dates, &rules.known),
+    }
 }
 
 /// Limits of a redirecting page: its size in bytes, the delay in seconds (a longer one is for readers who stay), and its text in

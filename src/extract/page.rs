@@ -2,6 +2,7 @@
 //! requests; the caller fetches further pages.
 
 pub(super) mod agenda;
+pub(super) mod answers;
 pub(super) mod dates;
 mod item;
 mod target;
@@ -27,13 +28,19 @@ use super::words;
 use super::xml::resolve_against;
 use crate::model::feed::{FEED_MEDIA_TYPES, FeedFormat, Image, Link, RawEntry, RawFeed, RawText};
 use crate::model::source::{DateOrder, Select};
-use crate::support::text::{LineBuffer, bound_markup, fold, many, one_line, shorten, truncated};
+use crate::support::pictures::{is_lazy_class, is_picture_address, real_address, widest};
+use crate::support::text::{
+    LineBuffer, attribute_of, bound_markup, fold, many, one_line, shorten, truncated,
+};
 
 /// Maximum number of feeds and of calendars that a page names: the first so many.
 const NAMED_MAX: usize = 1000;
 
 /// Maximum number of cards read from a page.
 const CARDS_MAX: usize = 500;
+
+/// So many elements beside a picture, and around it, may have it for readers without scripts.
+const BESIDE_DEPTH_MAX: usize = 3;
 
 /// Of the text of an element, so much is shown to name it, in characters.
 const NAMED_CHARS_MAX: usize = 60;
@@ -222,6 +229,26 @@ fn has_feed_look(href: &str) -> bool {
         })
 }
 
+/// With fewer links, what a page has for readers without scripts is no list.
+const LINKS_WITHOUT_SCRIPTS_MIN: usize = 3;
+
+/// A page in which what it has for readers without scripts is a part like any other, where that is a list of links.
+fn without_scripts(text: &str) -> Option<String> {
+    let (mut out, mut rest, mut is_any) = (String::new(), text, false);
+    while let Some((before, after)) = rest.split_once("<noscript") {
+        let Some((inner, behind)) = after.split_once("</noscript>") else { break };
+        out.push_str(before);
+        if inner.matches("<a ").count() >= LINKS_WITHOUT_SCRIPTS_MIN {
+            out.push_str("<div");
+            out.push_str(inner);
+            out.push_str("</div>");
+            is_any = true;
+        }
+        rest = behind;
+    }
+    is_any.then(|| out + rest)
+}
+
 fn ensure_slash(address: &str) -> String {
     if address.ends_with('/') { address.to_owned() } else { format!("{address}/") }
 }
@@ -232,6 +259,11 @@ pub(super) fn selector(css: &str) -> Selector {
 }
 
 impl Page {
+    /// Parses a decoded page as readers without scripts see it, if it has a list of its own for them.
+    pub(super) fn parse_without_scripts(text: &str, url: Option<&Url>) -> Option<Page> {
+        without_scripts(text).map(|text| Page::parse(&text, url))
+    }
+
     /// Parses a decoded page found at `url`; respects `<base>`.
     pub fn parse(text: &str, url: Option<&Url>) -> Page {
         let html = Html::parse_document(&bound_markup(text));
@@ -497,6 +529,10 @@ impl Page {
         let mut fields = fields.map(|date| (VisibleDates::of_field(date, card, rules, is_agenda), date));
         let (dates, field) = fields.find(|(dates, _)| dates.is_known()).unzip();
         let dates = dates.unwrap_or_default();
+        let told = field
+            .zip(dates.published())
+            .map(|(date, at)| VisibleDates::of_field(date, card, rules.before_all(), true).told_of(at));
+        let (date_as_event, is_told_from_today) = told.unwrap_or_default();
         let summary = parts
             .summary
             .as_ref()
@@ -515,11 +551,16 @@ impl Page {
             published: dates.published(),
             updated: dates.updated,
             event: dates.event(),
+            date_as_event,
+            is_told_from_today,
             notes: field
                 .map(|element| format!("its date comes from {}", name_of(element)))
                 .into_iter()
                 .collect(),
-            image: card.select(&parts.image).find_map(|image| image_of(image, self.base.as_ref())),
+            image: card
+                .select(&parts.image)
+                .find_map(|image| image_of(image, self.base.as_ref()))
+                .or_else(|| hidden_image_of(card, self.base.as_ref())),
             language: language.or(self.language()).map(str::to_owned),
             ..RawEntry::default()
         })
@@ -695,53 +736,50 @@ pub(super) fn date_of(element: ElementRef, rules: DateRules) -> Option<Timestamp
         .or_else(|| find_date(&text_of(element), rules))
 }
 
-/// The picture of an `img`, also if lazily loaded; placeholders (`data:`) are ignored.
+/// The picture of an `img`, also if lazily loaded; placeholders (`data:`) are ignored, and replaced by what stands in `noscript`
+/// beside them.
 pub(super) fn image_of(element: ElementRef, base: Option<&Url>) -> Option<Image> {
     let element =
         if element.value().name() == "img" { element } else { element.select(&selector("img")).next()? };
-    let plain = ["data-src", "data-lazy-src", "data-original", "data-lazy", "data-cfsrc"]
-        .iter()
-        .find_map(|name| element.attr(name));
-    let set = ["data-srcset", "data-lazy-srcset", "srcset"]
-        .iter()
-        .find_map(|name| element.attr(name))
-        .and_then(widest);
-    let is_real = |url: &&str| !url.trim().is_empty() && !url.starts_with("data:");
-    let url = plain
-        .filter(is_real)
-        .or(set.filter(is_real))
-        .or_else(|| element.attr("src").filter(is_real))
-        .or_else(|| of_picture(element).filter(is_real))?;
+    let own = || element.attr("src").filter(|src| is_picture_address(src));
+    let is_lazy = || element.attr("class").is_some_and(is_lazy_class);
+    let real = real_address(|name| element.attr(name)).map(str::trim);
+    let is_shown = real.is_some() && real == element.attr("src").map(str::trim);
+    let url = real
+        .filter(|_| !(is_shown && is_lazy() && picture_beside(element).is_some()))
+        .or_else(|| of_picture(element).filter(|url| is_picture_address(url)))
+        .map(str::to_owned)
+        .or_else(|| picture_beside(element))
+        .or_else(|| own().map(str::to_owned))?;
     let alt = element.attr("alt").map(one_line).filter(|alt| !alt.is_empty());
-    Some(Image { url: resolve_against(base, url), alt })
+    Some(Image { url: resolve_against(base, &url), alt })
 }
 
-/// The widest candidate of a `srcset`.
-fn widest(srcset: &str) -> Option<&str> {
-    let width = |descriptor: Option<&str>| {
-        descriptor.and_then(|d| d.trim_end_matches(['w', 'x']).parse::<f64>().ok()).unwrap_or(1.0)
-    };
-    // An address may contain commas: it ends at white space, its descriptor at the next comma.
-    let (mut best, mut rest): (Option<(&str, f64)>, &str) = (None, srcset);
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
-        if rest.is_empty() {
-            return best.map(|(url, _)| url);
-        }
-        let (url, after) = rest.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((rest, ""));
-        let (descriptor, next) = match url.ends_with(',') {
-            true => (None, after),
-            false => {
-                let (descriptor, next) = after.split_once(',').unwrap_or((after, ""));
-                (Some(descriptor.trim()), next)
-            }
-        };
-        let candidate = (url.trim_end_matches(','), width(descriptor));
-        if best.is_none_or(|best| candidate.1 >= best.1) {
-            best = Some(candidate);
-        }
-        rest = next;
-    }
+/// The address of the picture that a `noscript` element has for readers without scripts.
+fn picture_without_scripts(noscript: ElementRef) -> Option<String> {
+    // Its content is a text, as it is to a browser with scripts.
+    let inner: String = noscript.text().collect();
+    let tag = &inner[inner.find("<img")?..];
+    let url = real_address(|name| attribute_of(tag, name))?;
+    Some(url.replace("&amp;", "&"))
+}
+
+/// The picture in a `noscript` element beside one that is loaded later.
+fn picture_beside(image: ElementRef) -> Option<String> {
+    let around = image.ancestors().filter_map(ElementRef::wrap).take_while(|around| {
+        matches!(around.value().name(), "picture" | "a" | "span" | "figure" | "div")
+            && around.select(&selector("img")).nth(1).is_none()
+    });
+    let noscripts = std::iter::once(image)
+        .chain(around.take(BESIDE_DEPTH_MAX))
+        .flat_map(|element| element.next_siblings().filter_map(ElementRef::wrap).take(BESIDE_DEPTH_MAX));
+    noscripts.filter(|beside| beside.value().name() == "noscript").find_map(picture_without_scripts)
+}
+
+/// The picture of a part of a page that has it for readers without scripts only.
+pub(super) fn hidden_image_of(part: ElementRef, base: Option<&Url>) -> Option<Image> {
+    let url = part.select(&selector("noscript")).find_map(picture_without_scripts)?;
+    Some(Image { url: resolve_against(base, &url), alt: None })
 }
 
 /// The widest source of the `picture` around an image.
@@ -773,7 +811,8 @@ pub(super) fn background_of(element: ElementRef, base: Option<&Url>) -> Option<I
 mod tests {
     use super::*;
 
-    const RULES: DateRules = DateRules { order: DateOrder::Dmy, now: None, year: None };
+    const RULES: DateRules =
+        DateRules { order: DateOrder::Dmy, now: None, year: None, is_order_known: false };
 
     fn page(text: &str) -> Page {
         Page::parse(text, Some(&Url::parse("https://example.org/news/").unwrap()))

@@ -20,12 +20,32 @@ pub struct DateRules {
     pub now: Option<Timestamp>,
     /// The year for dates without one, if given by the context.
     pub year: Option<i16>,
+    /// Whether the operator or the source told the order: else it is only the usual one.
+    pub is_order_known: bool,
 }
 
+/// The first day of the year 2000: what was told from it is of a year that is one.
+const BEFORE_ALL: Timestamp = Timestamp::constant(946_684_800, 0);
+
 impl DateRules {
+    /// The rules for a source of which the order may be known, at the time of a reading.
+    pub fn told(order: Option<DateOrder>, now: Timestamp) -> DateRules {
+        DateRules {
+            order: order.unwrap_or_default(),
+            now: Some(now),
+            year: None,
+            is_order_known: order.is_some(),
+        }
+    }
+
+    /// The same at a time before what most pages tell: each day of theirs is still to come.
+    pub(super) fn before_all(self) -> DateRules {
+        DateRules { now: Some(BEFORE_ALL), ..self }
+    }
+
     /// Only complete, absolute dates: in running text, "today" may refer to anything.
     pub fn strict(order: DateOrder) -> DateRules {
-        DateRules { order, now: None, year: None }
+        DateRules { order, now: None, year: None, is_order_known: false }
     }
 }
 
@@ -102,6 +122,9 @@ pub(super) fn has_half_day(text: &str) -> bool {
 
 /// How much of a text is searched for a date, in characters: a line of a card, not an article.
 const CHARS_MAX: usize = 400;
+/// What stands between a day told from today and who wrote, which is named in so many tokens with it: "hier par la mairie".
+const BY: [&str; 7] = ["par", "by", "por", "von", "da", "per", "door"];
+const AUTHOR_TOKENS_MAX: usize = 5;
 /// Maximum length of a relative date, in tokens: "Publié il y a 3 jours, à 10 h".
 const RELATIVE_TOKENS_MAX: usize = 16;
 
@@ -260,6 +283,9 @@ fn relative_day(tokens: &[TextToken], now: Timestamp) -> Option<(Date, DateRole)
             at += length;
         } else {
             // Words around the relative date: "Publié", "à 10 h 30".
+            if found.is_some() && rest.len() <= AUTHOR_TOKENS_MAX && BY.contains(&rest[0].text) {
+                break;
+            }
             let label = CALENDAR.labels.at_start(rest);
             let label = label.filter(|(role, _)| matches!(role, DateRole::Published | DateRole::Updated));
             role = label.filter(|_| found.is_none()).map_or(role, |(role, _)| role);
@@ -434,7 +460,7 @@ mod tests {
 
     fn find(text: &str, order: DateOrder) -> Option<String> {
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        find_date(text, DateRules { order, now, year: None })
+        find_date(text, DateRules { order, now, year: None, is_order_known: false })
             .map(|date| date.strftime("%Y-%m-%d").to_string())
     }
 
@@ -519,6 +545,8 @@ mod tests {
             ("1 wk ago", "2022-10-13"),
             ("2 yrs ago", "2020-10-20"),
             ("昨天", "2022-10-19"),
+            ("il y a 2 jours par la mairie", "2022-10-18"),
+            ("yesterday by Ana", "2022-10-19"),
         ] {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
         }
@@ -537,7 +565,11 @@ mod tests {
 
     fn told(text: &str, field: DateContext) -> StatedDates {
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        StatedDates::of(text, DateRules { order: DateOrder::Dmy, now, year: None }, field)
+        StatedDates::of(
+            text,
+            DateRules { order: DateOrder::Dmy, now, year: None, is_order_known: false },
+            field,
+        )
     }
 
     #[test]
@@ -598,6 +630,10 @@ mod tests {
             "截止日期：2022年10月14日",
         ] {
             assert_eq!(told(text, DateContext::Named), StatedDates::default(), "{text}");
+        }
+        for span in ["Plazo: del 1 al 12 de noviembre de 2022", "Inscripción - plazo: 1/11/2022 - 12/11/2022"]
+        {
+            assert_eq!(told(span, DateContext::Named), StatedDates::default(), "{span}");
         }
         let both = told("Fecha límite: 30/10/2022 - Publicado: 14/10/2022", DateContext::Text);
         assert_eq!(both.published.unwrap().to_string(), "2022-10-14");

@@ -101,8 +101,24 @@ mod tests {
     fn no_kind_forgets_a_language_of_the_interface() {
         let languages = ["ar", "ca", "de", "en", "es", "fr", "id", "it", "nl", "pt", "ru", "sw", "uk", "zh"];
         for kind in [
-            "news", "events", "gone", "none", "plain", "section", "call", "file", "badge", "line", "aside",
-            "goes_on", "back", "results", "search",
+            "news",
+            "events",
+            "gone",
+            "none",
+            "plain",
+            "section",
+            "call",
+            "file",
+            "badge",
+            "line",
+            "aside",
+            "goes_on",
+            "back",
+            "results",
+            "search",
+            "timetable",
+            "procedure",
+            "answer",
         ] {
             for language in languages {
                 let head = format!("\n{kind} {language}: ");

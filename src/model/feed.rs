@@ -167,6 +167,10 @@ pub struct RawEntry {
     pub notes: Vec<String>,
     /// What the entry is about takes place: iCalendar `DTSTART`, `DTEND`, `LOCATION`.
     pub event: Option<Event>,
+    /// What `published` says as the time of an event: of a day that is past, a page does not tell which of both it is.
+    pub date_as_event: Option<Event>,
+    /// `published` was told from the day of the reading ("2 weeks ago"): each later reading gives another day.
+    pub is_told_from_today: bool,
     /// The format rules that its `guid` is given to nothing else: whatever differs under it is an edit.
     pub has_certain_guid: bool,
 }

@@ -15,6 +15,7 @@ pub mod key;
 pub mod keys;
 pub mod mail_address;
 pub mod publication;
+pub mod redirect;
 pub mod refusal;
 pub mod schedule;
 pub mod sketch;

@@ -228,7 +228,8 @@ pub struct Source {
     pub is_interval_fixed: bool,
     pub is_enabled: bool,
     pub date_from: DateFrom,
-    pub date_order: DateOrder,
+    /// As configured.
+    pub date_order: Option<DateOrder>,
     pub select: Option<Select>,
     /// For mail.
     pub mail: MailRules,

@@ -5,12 +5,11 @@ use url::Url;
 
 use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html, without_media_texts};
 use super::language::{LanguageDetector, language_in_address};
-use crate::model::address::{
-    behind_redirect, canonical_key, without_credentials, without_tracking, without_tracking_in,
-};
+use crate::model::address::{canonical_key, without_credentials, without_tracking, without_tracking_in};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
 use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
+use crate::model::redirect::behind_redirect;
 use crate::model::valid::web_address;
 use crate::support::text::{attribute_of, one_line, printable, push_escaped, shorten, turns_direction};
 

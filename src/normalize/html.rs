@@ -7,8 +7,12 @@ use std::collections::HashSet;
 use ammonia::{Builder, UrlRelative};
 use url::Url;
 
-use crate::model::address::{behind_redirect, without_tracking};
+use crate::model::address::without_tracking;
+use crate::model::redirect::behind_redirect;
 use crate::support::markup::{as_meant, parted};
+use crate::support::pictures::{
+    is_lazy, is_lazy_class, is_picture_address, is_placeholder, real_address, stands_for, widest,
+};
 use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
 
 /// Maximum length of a summary written by the source, in characters; anything longer is the article itself.
@@ -89,7 +93,7 @@ fn safe_value<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<
         let is_picture = element == "img" && attribute == "src" && is_raster_data(value);
         return is_picture.then_some(()).and_then(|()| serialized(Cow::Borrowed(value)));
     }
-    let value = match element == "a" && attribute == "href" && value.contains(['?', '#', ';']) {
+    let value = match element == "a" && attribute == "href" && may_be_shorter(value) {
         true => Cow::Owned(own_address(value)),
         false => Cow::Borrowed(value),
     };
@@ -161,6 +165,11 @@ fn whole_addresses(html: String) -> String {
     out + rest
 }
 
+/// Whether an address may have tracking parameters, or lead on to another one.
+fn may_be_shorter(address: &str) -> bool {
+    address.contains(['?', '#', ';', '&', '%']) || address.contains("/v3/__")
+}
+
 /// The final target of a link, without redirector and tracking parameters.
 fn own_address(address: &str) -> String {
     let behind = behind_redirect(address);
@@ -209,27 +218,12 @@ fn is_counter(tag: &str) -> bool {
         .map(is_point)
         .collect();
     // A picture that is loaded later has the size of what stands in its place.
-    let is_lazy = LAZY.iter().chain(&LAZY_SETS).any(|name| attribute_of(&tag, name).is_some_and(is_address));
-    !is_lazy && !sides.is_empty() && sides.iter().all(|is_point| *is_point)
+    !is_lazy(|name| attribute_of(&tag, name)) && !sides.is_empty() && sides.iter().all(|is_point| *is_point)
         || COUNTERS.iter().any(|part| src.contains(part))
 }
 
-/// Attributes in which lazily loaded pictures have their address.
-const LAZY: [&str; 10] = [
-    "data-cfsrc",
-    "data-lazy-src",
-    "data-src",
-    "data-original",
-    "data-lazy",
-    "data-orig-file",
-    "data-large-file",
-    "data-url",
-    "data-img-src",
-    "data-hi-res-src",
-];
-
-/// The same for sets of sizes.
-const LAZY_SETS: [&str; 2] = ["data-srcset", "data-lazy-srcset"];
+/// How far before a picture the sources of its `picture` are looked for, in bytes.
+const SOURCES_BYTES_MAX: usize = 4_000;
 
 /// Gives lazily loaded pictures their real address, and replaces placeholders by the pictures given in `noscript`.
 fn real_pictures(html: &str) -> Cow<'_, str> {
@@ -245,19 +239,16 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
         let Some(end) = html[at..].find('>').map(|end| at + end) else { break };
         let tag = &html[at..end];
         read = end;
-        let own = attribute_of(tag, "src");
-        let is_real = own.is_some_and(|src| !src.trim().is_empty() && !src.trim_start().starts_with("data:"));
-        let lazy = LAZY.iter().find_map(|name| attribute_of(tag, name)).filter(|src| is_address(src));
-        let first_of = |names: &[&str]| {
-            let set = names.iter().find_map(|name| attribute_of(tag, name));
-            set.and_then(|set| set.split_ascii_whitespace().next()).filter(|src| is_address(src))
+        let own = attribute_of(tag, "src").map(str::trim);
+        let is_shown = || own.is_some_and(is_picture_address);
+        let real = real_address(|name| attribute_of(tag, name))
+            .or_else(|| source_before(&html[..at]).filter(|_| !is_shown()));
+        let is_lazy = || attribute_of(tag, "class").is_some_and(is_lazy_class);
+        let is_kept = |real: &&str| {
+            own.is_some_and(|own| own == *real || is_picture_address(own) && !stands_for(own, real))
+                && !is_lazy()
         };
-        let lazy = lazy.or_else(|| first_of(&LAZY_SETS));
-        let placeholder = is_real && lazy.is_some() && own.is_some_and(is_placeholder);
-        if is_real && !placeholder {
-            continue;
-        }
-        let Some(real) = lazy.or_else(|| first_of(&["srcset"]).filter(|_| !is_real)) else { continue };
+        let Some(real) = real.filter(|real| !is_kept(real)) else { continue };
         out.push_str(&html[done..at]);
         out.push_str("<img src=\"");
         out.push_str(&real.replace('"', "%22"));
@@ -270,31 +261,27 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
     opened_noscripts(html)
 }
 
-fn is_address(text: &str) -> bool {
-    !text.trim().is_empty()
-        && !text.trim_start().starts_with("data:")
-        && !text.trim_start().starts_with(['{', '['])
+/// The widest address of the sources in front of the picture of a `picture`.
+fn source_before(before: &str) -> Option<&str> {
+    let from = before.len().saturating_sub(SOURCES_BYTES_MAX);
+    let from = (from..=before.len()).find(|at| before.is_char_boundary(*at))?;
+    let (_, sources) =
+        before[from..].rsplit_once("<picture").filter(|(_, rest)| !rest.contains("</picture"))?;
+    let sets = sources
+        .split("<source")
+        .skip(1)
+        .filter_map(|tag| attribute_of(tag, "data-srcset").or_else(|| attribute_of(tag, "srcset")));
+    sets.filter_map(widest).find(|address| is_picture_address(address))
 }
 
-fn is_placeholder(src: &str) -> bool {
-    let lower = src.to_ascii_lowercase();
-    [
-        "placeholder",
-        "blank.",
-        "spacer",
-        "transparent",
-        "lazy",
-        "loading",
-        "loader",
-        "preload",
-        "1x1",
-        "pixel",
-        "dummy",
-        "empty.",
-        "clear.",
-    ]
-    .iter()
-    .any(|sign| lower.contains(sign))
+/// Whether what was written last is a picture that only keeps the place of the one behind it: where it begins.
+fn placeholder_at_end(written: &str) -> Option<usize> {
+    let text = written.trim_end().strip_suffix('>')?;
+    let at = text.rfind('<').filter(|at| text[*at..].starts_with("<img"))?;
+    let tag = &text[at..];
+    let src = attribute_of(tag, "src").unwrap_or_default();
+    let is_lazy = attribute_of(tag, "class").is_some_and(is_lazy_class);
+    (!is_picture_address(src) || is_placeholder(src) || is_lazy).then_some(at)
 }
 
 /// Number of `noscript` elements that are looked into: the picture of each is looked for in all of the text.
@@ -319,7 +306,11 @@ fn opened_noscripts(html: Cow<'_, str>) -> Cow<'_, str> {
         out.push_str(&rest[..at]);
         let occurs_once =
             |src: &str| memchr::memmem::find_iter(html.as_bytes(), src.as_bytes()).nth(1).is_none();
-        if src.is_some_and(|src| is_address(src) && occurs_once(src)) {
+        let is_shown = src.is_some_and(|src| is_picture_address(src) && occurs_once(src));
+        if is_shown && !inner.find("<img").is_some_and(|img| is_counter(&inner[img..])) {
+            if let Some(at) = placeholder_at_end(&out) {
+                out.truncate(at);
+            }
             out.push_str(inner);
         }
         rest = &rest[at + end + "</noscript>".len()..];
@@ -606,10 +597,18 @@ mod tests {
             "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"https://x.org/a.jpg\"><noscript><img src=\"https://x.org/a.jpg\"></noscript>",
             "<img data-src='https://x.org/a.jpg'>",
             "<img src='https://x.org/blank.gif' data-original='https://x.org/a.jpg'>",
-            "<img src='https://x.org/preload.svg' data-lazy-srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'><noscript><img src='https://x.org/b.jpg'></noscript>",
-            "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/a.jpg 300w, https://x.org/b.jpg 600w'>",
+            "<img src='https://x.org/preload.svg' data-lazy-srcset='https://x.org/b.jpg 300w, https://x.org/a.jpg 600w'><noscript><img src='https://x.org/a.jpg'></noscript>",
+            "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/b.jpg 300w, https://x.org/a.jpg 600w'>",
             "<noscript><img src='https://x.org/a.jpg'></noscript>",
+            "<img src='https://x.org/grey.gif' data-original='https://x.org/a.jpg'>",
+            "<img class=lazyload src='https://x.org/thumb.jpg' data-src='https://x.org/a.jpg'>",
+            "<img class=lazy src='https://x.org/grey.gif'><noscript><img src='https://x.org/a.jpg'></noscript>",
+            "<img src='data:image/gif;base64,R0lGOD'><noscript><img src='https://x.org/a.jpg'></noscript>",
+            "<picture><source data-srcset='https://x.org/b.jpg 1x, https://x.org/a.jpg 2x'><img src='data:image/gif;base64,R0lGOD'></picture>",
+            "<img src='https://x.org/a.jpg'><noscript><img src='https://x.org/count' width=1 height=1></noscript>",
         ] {
+            assert!(!safe_html(html, None).contains("data:"), "{html}");
+            assert_eq!(safe_html(html, None).matches("<img").count(), 1, "{html}");
             assert_eq!(safe_html(html, None).matches("src=\"https://x.org/a.jpg\"").count(), 1, "{html}");
         }
         let plain = "<img src=\"https://x.org/a.jpg\" data-src=\"https://x.org/b.jpg\">";

@@ -349,6 +349,7 @@ impl Refresher {
             let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;
             Ok::<_, StoreError>((known, has_entries))
         })?;
+        recogniser.keep_days(&known);
         if known.is_empty() && has_entries {
             let recent = self.store.read(|r| r.intake().recent(&source.id))?;
             known.extend(recogniser.recognise_visits(recent));
@@ -445,17 +446,13 @@ impl Refresher {
 }
 
 /// How dates in figures are read: what a source showed before of their order counts where none is configured.
-fn order_of_dates(configured: DateOrder, state: &FetchState) -> DateOrder {
-    state.date_order.filter(|_| configured == DateOrder::default()).unwrap_or(configured)
+fn order_of_dates(configured: Option<DateOrder>, state: &FetchState) -> Option<DateOrder> {
+    configured.or(state.date_order)
 }
 
 fn page_rules(source: &Source, state: &FetchState, now: Timestamp) -> PageRules {
     let order = order_of_dates(source.date_order, state);
-    PageRules {
-        select: source.select.clone(),
-        dates: DateRules { order, now: Some(now), year: None },
-        known: Arc::default(),
-    }
+    PageRules { select: source.select.clone(), dates: DateRules::told(order, now), known: Arc::default() }
 }
 
 #[cfg(test)]
@@ -465,8 +462,9 @@ mod tests {
     #[test]
     fn the_order_of_dates_that_a_source_showed_is_remembered() {
         let state: FetchState = serde_json::from_str("{\"date_order\":\"mdy\"}").unwrap();
-        assert_eq!(order_of_dates(DateOrder::default(), &state), DateOrder::Mdy);
-        assert_eq!(order_of_dates(DateOrder::Ymd, &state), DateOrder::Ymd, "what is configured stands first");
-        assert_eq!(order_of_dates(DateOrder::default(), &FetchState::default()), DateOrder::Dmy);
+        assert_eq!(order_of_dates(None, &state), Some(DateOrder::Mdy));
+        let configured = order_of_dates(Some(DateOrder::Dmy), &state);
+        assert_eq!(configured, Some(DateOrder::Dmy), "what is configured stands first");
+        assert_eq!(order_of_dates(None, &FetchState::default()), None);
     }
 }

@@ -7,6 +7,7 @@ pub mod i18n;
 pub mod mail;
 pub mod markup;
 pub mod notify;
+pub mod pictures;
 pub mod process;
 pub mod public_folder;
 pub mod stopwords;

@@ -450,6 +450,160 @@ fn listings_of_many_makes_are_read() {
 }
 
 #[test]
+fn pages_with_days_that_tell_no_news_are_no_listing() {
+    let app = App::new("");
+    for (title, names, day) in [
+        (
+            "Témoignages",
+            ["Marie, bénévole du club", "Paul, bénévole du club", "Luc, trésorier du club"],
+            "12 octobre 2022",
+        ),
+        (
+            "Testimonials",
+            ["Marie, a member since 2010", "Paul, a member since 2012", "Luc, a member since 2015"],
+            "October 12, 2022",
+        ),
+        (
+            "Calendrier des vacances scolaires",
+            ["Vacances de la Toussaint", "Vacances de Noël et jour de l'an", "Vacances d'hiver de la zone B"],
+            "22 octobre 2022",
+        ),
+        (
+            "Vos démarches",
+            ["Carte nationale d'identité", "Acte de naissance en ligne", "Permis de construire une maison"],
+            "12/10/2022",
+        ),
+        (
+            "Trámites y servicios",
+            ["Certificado de empadronamiento", "Licencia de obra menor", "Pago de tributos municipales"],
+            "12/10/2022",
+        ),
+        (
+            "By-laws",
+            ["Noise by-law 2022-14", "Parking by-law 2022-09", "Zoning by-law 2021-02"],
+            "October 12, 2022",
+        ),
+        (
+            "Règlements municipaux",
+            [
+                "Règlement 2022-14 sur le bruit",
+                "Règlement 2022-09 sur les chiens",
+                "Règlement 2021-02 de zonage",
+            ],
+            "12 octobre 2022",
+        ),
+        (
+            "Ordenanzas municipales",
+            [
+                "Ordenanza fiscal del impuesto",
+                "Ordenanza de convivencia ciudadana",
+                "Ordenanza de terrazas y veladores",
+            ],
+            "12/10/2022",
+        ),
+        (
+            "Regolamenti comunali",
+            [
+                "Regolamento di polizia urbana",
+                "Regolamento edilizio del comune",
+                "Regolamento del mercato settimanale",
+            ],
+            "12 ottobre 2022",
+        ),
+    ] {
+        let of = |title: &str| {
+            let card = |(n, name): (usize, &&str)| {
+                format!(
+                    "<div class=card><h3><a href=/s/{n}>{name}</a></h3><span class=date>{day}</span></div>"
+                )
+            };
+            let cards: String = names.iter().enumerate().map(card).collect();
+            format!(
+                "<html><head><title>{title} | Town</title></head><body><main><h1>{title}</h1>{cards}</main></body></html>"
+            )
+        };
+        app.write("page.html", of(title));
+        let ran = app.run(&["probe", "page.html", "--url", "https://x.example/s"]);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("no listing found"), "{title}: {said}");
+        let items = probe(&app, &of("News"), "https://x.example/s")["items"].as_array().unwrap().len();
+        assert_eq!(items, 3, "the same is news where the page says so: {title}");
+    }
+}
+
+#[test]
+fn what_a_page_tells_in_any_clothing_is_read() {
+    let app = App::new("");
+    let told = |(n, title): (usize, &&str)| {
+        format!(
+            "<p><a name=a{n}></a><font size=4><b>{title}</b></font><br><i>{} October 2022</i><br>{EXCERPT}</p><hr>",
+            11 + n
+        )
+    };
+    let folded = |(n, title): (usize, &&str)| {
+        format!(
+            "<details id=\"part-of-{}\"><summary><strong>{title}</strong> <em>({} October 2022)</em></summary><p>{EXCERPT}</p></details>",
+            "x".repeat(n + 1),
+            11 + n
+        )
+    };
+    let parts = |(n, title): (usize, &&str)| {
+        format!(
+            "<section><h2 id=news-{}>{title}</h2><p>Published on {} October 2022</p><p>{EXCERPT}</p></section>",
+            "x".repeat(n + 1),
+            11 + n
+        )
+    };
+    let of = |record: &dyn Fn((usize, &&str)) -> String| {
+        let records: String = TITLES.iter().enumerate().map(record).collect();
+        format!(
+            "<html><head><title>News</title></head><body><main><h1>News of the town</h1>{records}</main></body></html>"
+        )
+    };
+    for (what, page) in [("bold lines", of(&told)), ("folded parts", of(&folded)), ("parts", of(&parts))] {
+        let feed = probe(&app, &page, "https://x.example/news");
+        let items = feed["items"].as_array().unwrap();
+        let titles: Vec<&str> = items.iter().map(|item| item["title"].as_str().unwrap_or("")).collect();
+        assert_eq!(titles, TITLES, "{what}");
+        for (n, item) in items.iter().enumerate() {
+            assert_eq!(item["date_published"], format!("2022-10-{}T00:00:00Z", 11 + n), "{what}");
+        }
+    }
+}
+
+#[test]
+fn the_year_of_the_oldest_entry_dates_a_sorted_list_and_a_picture_for_readers_without_scripts_is_shown() {
+    let app = App::new("");
+    let days = ["14 October", "3 October", "12 September", "18 August", "25 December 2021"];
+    let card = |(n, title): (usize, &&str)| {
+        format!(
+            "<article><img class=lazy src=/grey.gif><noscript><img src=/{n}.jpg></noscript><h3><a href=/news/{n}-story>{title}</a></h3><span class=date>{}</span></article>",
+            days[n]
+        )
+    };
+    let cards: String = TITLES.iter().enumerate().map(card).collect();
+    app.write(
+        "page.html",
+        format!(
+            "<html><head><title>News</title></head><body><main><h1>News</h1>{cards}</main></body></html>"
+        ),
+    );
+    let url = "https://x.example/news";
+    let feed: Value =
+        serde_json::from_str(&app.ok(&["probe", "page.html", "--url", url, "--format", "jsonfeed"])).unwrap();
+    let read: Vec<(&str, &str)> = feed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (&item["date_published"].as_str().unwrap()[..10], item["image"].as_str().unwrap()))
+        .collect();
+    let want = ["2022-10-14", "2022-10-03", "2022-09-12", "2022-08-18", "2021-12-25"];
+    for (n, (day, image)) in read.into_iter().enumerate() {
+        assert_eq!((day, image), (want[n], format!("https://x.example/{n}.jpg").as_str()));
+    }
+}
+
+#[test]
 fn a_title_that_is_only_in_a_picture_comes_from_the_items_own_page() {
     let page = site(|n, title| {
         format!(

@@ -112,6 +112,48 @@ fn newsletters_in_a_mailbox_are_entries_without_what_is_for_one_recipient() {
 }
 
 #[test]
+fn links_of_newsletters_are_unwrapped_and_lines_about_their_recipient_left_out() {
+    let footers = [
+        "This email was sent to reader@in.example",
+        "Cet e-mail a été envoyé à <a href=\"mailto:reader@in.example\">reader@in.example</a> par la ville",
+        "Este correo electrónico ha sido enviado a reader@in.example.",
+        "Diese E-Mail wurde an reader@in.example gesendet.",
+        "Este e-mail foi enviado para <b>reader@in.example</b>",
+        "Questa email è stata inviata a reader@in.example",
+    ];
+    let wrapped = "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Ftown.example%2Fworks%3Fid%3D3&amp;data=05%7Creader%40in.example&amp;reserved=0";
+    let counted = "https://links-1.govdelivery.com/CL0/https:%2F%2Ftown.example%2Fplan/1/0100018f/a1=2";
+    let head = |n: usize, kind: &str| {
+        format!(
+            "From: News <news@mail.town.example>\r\nTo: reader@in.example\r\nSubject: Letter number {n}\r\nDate: {:02} Oct 2022 09:00:00 +0200\r\nMessage-ID: <f{n}@mail.town.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n",
+            10 + n
+        )
+    };
+    let mut mails: Vec<String> = footers.iter().enumerate().map(|(n, footer)| {
+        format!("{}<html><body><p>The council decided on Monday that <a href=\"{wrapped}\">the works</a> of number {n} begin, by <a href=\"{counted}\">the plan</a> of last year.</p><p>© The town<br>{footer}<br>Town hall, Main Square 1</p></body></html>\r\n", head(n, "html"))
+    }).collect();
+    let plain = wrapped.replace("&amp;", "&");
+    mails.push(format!("{}The works begin: <{plain}>\r\nAll are welcome.\r\n\r\nCet e-mail a été envoyé à reader@in.example\r\n", head(7, "plain")));
+    let imap = ImapServer::start(&mails);
+    let app = app(&imap, "\"town.example\"");
+    app.ok(&["run"]);
+    assert_eq!(app.titles().len(), footers.len() + 1);
+    let feed: serde_json::Value = serde_json::from_str(&app.read("public/feed.json")).unwrap();
+    for item in feed["items"].as_array().unwrap() {
+        let text = item.to_string();
+        for private in
+            ["in.example", "safelinks", "govdelivery", "was sent", "envoyé", "enviado", "gesendet", "inviata"]
+        {
+            assert!(!text.contains(private), "{private} is told: {text}");
+        }
+        assert!(text.contains("https://town.example/works?id=3"), "{text}");
+        if item["title"] != "Letter number 7" {
+            assert!(text.contains("https://town.example/plan"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_mail_server_hands_newsletters_over_and_only_those_of_the_senders_are_kept() {
     let app = App::new(
         "[[source]]\nid = \"town\"\npartner = \"Town\"\nkind = \"mail\"\nurl = \"mailto:town@in.example\"\nfrom = [\"mail.town.example\"]\nlang = \"en\"\n",

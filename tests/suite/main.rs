@@ -35,6 +35,7 @@ mod publishing;
 mod rendering;
 mod replay;
 mod returns;
+mod revisits;
 mod seed;
 mod seeds;
 mod signup;

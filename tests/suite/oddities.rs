@@ -107,6 +107,48 @@ fn of_several_sizes_of_a_picture_the_widest_is_taken_and_not_that_of_the_author(
 }
 
 #[test]
+fn a_picture_that_is_loaded_later_is_the_real_one() {
+    let empty = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+    for picture in [
+        "<img src='EMPTY' data-srcset='/s.jpg 300w, /real.jpg 900w'>",
+        "<img src='/lazy/placeholder.gif' data-lazy-src='/real.jpg'>",
+        "<img src='/grey.gif' data-original='/real.jpg'>",
+        "<img class=lazy src='EMPTY'><noscript><img src='/real.jpg'></noscript>",
+        "<img class=lazyload src='/lazy.svg'><noscript><img src='/real.jpg'></noscript>",
+        "<picture><source data-srcset='/real.jpg 900w'><img src='EMPTY'></picture>",
+        "<img class='lazyload blur-up' src='/thumb.jpg' data-src='/real.jpg'>",
+    ] {
+        let picture = picture.replace("EMPTY", empty);
+        let item =
+            format!("<title>x</title><description><![CDATA[<p>One.</p>{picture}<p>Two.</p>]]></description>");
+        let feed = read(rss(&item).as_bytes(), None);
+        assert_eq!(feed["items"][0]["image"], "https://x.example/real.jpg", "{picture}");
+        let html = feed["items"][0]["_courant"]["summary_html"].as_str().unwrap();
+        assert_eq!((html.matches("<img").count(), html.contains("data:")), (1, false), "{picture}: {html}");
+    }
+}
+
+#[test]
+fn a_link_that_a_filter_of_mail_wrapped_leads_to_its_target() {
+    let target = "https://town.example/news/bridge?id=3&x=1";
+    for wrapped in [
+        "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Ftown.example%2Fnews%2Fbridge%3Fid%3D3%26x%3D1&data=05%7Cana%40in.example&reserved=0",
+        "https://urldefense.proofpoint.com/v2/url?u=https-3A__town.example_news_bridge-3Fid-3D3-26x-3D1&d=DwMF&c=abc",
+        "https://urldefense.com/v3/__https://town.example/news/bridge*id=3*x=1__;PyY!!AbC!xyz$",
+        "https://www.google.com/url?sa=t&url=https%3A%2F%2Ftown.example%2Fnews%2Fbridge%3Fid%3D3%26x%3D1&usg=A",
+    ] {
+        let escaped = wrapped.replace('&', "&amp;");
+        let item = format!(
+            "<title>x</title><link>{escaped}</link><description><![CDATA[<p>See <a href=\"{escaped}\">the bridge</a> of the town.</p>]]></description>"
+        );
+        let feed = read(rss(&item).as_bytes(), None);
+        assert_eq!(feed["items"][0]["url"], target, "{wrapped}");
+        let html = feed["items"][0]["_courant"]["summary_html"].as_str().unwrap();
+        assert!(html.contains(&format!("href=\"{}\"", target.replace('&', "&amp;"))), "{html}");
+    }
+}
+
+#[test]
 fn characters_in_every_clothing() {
     let text = "L’État publie « son » code — 12 €";
     let document = |declared: &str| {
@@ -236,6 +278,9 @@ fn people_dates_tags_and_attachments_from_wherever_they_stand() {
         ("MEST", "Thu, 01 Jul 2004 12:00:00 MEST", "2004-07-01T10:00:00Z"),
         ("an offset behind GMT", "Wed, 19 Feb 2012 22:40:00 GMT-01:01", "2012-02-19T23:41:00Z"),
         ("two digits for the year", "Thu, 01 Jan 04 19:48:21 GMT", "2004-01-01T19:48:21Z"),
+        ("a year counted from 1900", "Mon, 05 Jan 126 19:48:21 GMT", "2026-01-05T19:48:21Z"),
+        ("the same behind a century", "Mon, 05 Jan 19126 19:48:21 GMT", "2026-01-05T19:48:21Z"),
+        ("the same as programs write dates", "126-01-05T19:48:21Z", "2026-01-05T19:48:21Z"),
         ("no time", "01 Jan 2004", "2004-01-01T00:00:00Z"),
         ("Greek", "Κυρ, 11 Ιούλ 2004 12:00:00 EST", "2004-07-11T17:00:00Z"),
     ] {

@@ -193,6 +193,7 @@ impl<'a> FeedReader<'a> {
                 parts.day = told.as_ref().err().and_then(|text| self.day_without_year(text)).or(parts.day);
                 let told = told.ok();
                 entry.published = told.map(|told| told.at).or(entry.published);
+                entry.is_told_from_today |= told.is_some_and(|told| told.is_from_today);
                 parts.told_update = told.and_then(|told| told.updated).or(parts.told_update);
             }
             (Core | Atom, "created") | (DcTerms, "created") => {

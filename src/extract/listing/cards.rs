@@ -16,7 +16,7 @@ use crate::extract::page::dates::{
     AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
 };
 use crate::extract::page::{
-    Page, background_of, excerpt_text, image_of, name_of, selector, text_of, text_within,
+    Page, background_of, excerpt_text, hidden_image_of, image_of, name_of, selector, text_of, text_within,
 };
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
@@ -125,6 +125,13 @@ fn is_group_heading(element: ElementRef) -> bool {
             && cells().all(|cell| cell.value().name() == "th")
     };
     (is_heading(element) || element.value().name() == "dt" || is_head_row())
+        && elements_of(element).all(|inner| inner.value().name() != "a")
+}
+
+/// Whether an element is a line that consists of a day and leads nowhere: it heads what follows it, whatever it is made of.
+fn is_line_of_day(element: ElementRef) -> bool {
+    matches!(element.value().name(), "p" | "div" | "span" | "strong" | "b" | "time" | "li" | "tr")
+        && text_within(element, DATE_CHARS_MAX).is_some_and(|text| is_date_only(&text))
         && elements_of(element).all(|inner| inner.value().name() != "a")
 }
 
@@ -278,7 +285,7 @@ impl<'a> Card<'a> {
             .filter(|element| {
                 element.value().name() == "time"
                     || element.value().classes().any(is_date_name)
-                    || element.children().all(|child| child.value().is_text())
+                    || element.descendants().nth(DAY_NODES_MAX).is_none()
             })
             .filter_map(|element| text_within(element, DATE_CHARS_MAX))
             .chain(self.own_texts().filter(|text| text.chars().count() <= DATE_CHARS_MAX))
@@ -327,7 +334,10 @@ impl<'a> Card<'a> {
         let around = self.record.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_OF_YEAR);
         let heading = std::iter::once(self.record).chain(around).find_map(|element| {
             let before = element.prev_siblings().filter_map(ElementRef::wrap).take(SIBLINGS_OF_YEAR);
-            before.filter(|sibling| is_group_heading(*sibling)).map(text_of).next()
+            before
+                .filter(|sibling| is_group_heading(*sibling) || is_line_of_day(*sibling))
+                .map(text_of)
+                .next()
         })?;
         let rules = DateRules { now: None, ..rules };
         let told = || StatedDates::of(&heading, rules, DateContext::Named).published;
@@ -336,17 +346,13 @@ impl<'a> Card<'a> {
 
     /// The day of a month in front of the title, or anywhere if something says that it is a day; whether something does.
     fn day_in_month(&self, month: (i16, i8), order: DateOrder) -> Option<(Date, bool)> {
-        let texts: Vec<String> = self
-            .elements()
-            .filter(|element| element.children().all(|child| child.value().is_text()))
-            .map(text_of)
-            .chain(self.own_texts())
-            .filter(|text| !text.is_empty())
-            .collect();
-        let days: Vec<Option<(Date, bool)>> =
-            texts.iter().map(|text| day_of_month(text, month, order)).collect();
-        let said = days.iter().flatten().find(|(_, is_said)| *is_said);
-        said.copied().or_else(|| days.first().copied().flatten())
+        let leaves =
+            self.elements().filter(|element| element.children().all(|child| child.value().is_text()));
+        let leaves: Vec<String> = leaves.map(text_of).filter(|text| !text.is_empty()).collect();
+        let beside: Vec<String> = self.own_texts().collect();
+        let day = |text: &String| day_of_month(text, month, order);
+        let said = leaves.iter().chain(&beside).filter_map(day).find(|(_, is_said)| *is_said);
+        said.or_else(|| leaves.first().and_then(day)).or_else(|| beside.first().and_then(day))
     }
 
     /// The element of the date, if it has one.
@@ -410,6 +416,8 @@ const LEAP_YEARS: i16 = 8;
 /// How far around a card the heading with its year is searched for.
 const ANCESTORS_OF_YEAR: usize = 3;
 const SIBLINGS_OF_YEAR: usize = 60;
+/// An element with a day and its month, each in one of its own, holds fewer nodes.
+const DAY_NODES_MAX: usize = 10;
 /// Fewer days above entries are no headings of groups.
 const GROUPS_MIN: usize = 2;
 
@@ -427,7 +435,12 @@ fn give_years_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules)
 /// day of the visit.
 fn give_days_above(entries: &mut [RawEntry], cards: &[&Card], rules: DateRules) {
     let days: Vec<Option<Date>> = cards.iter().map(|card| card.day_of_group(rules)).collect();
-    if days.iter().flatten().collect::<HashSet<_>>().len() < GROUPS_MIN {
+    // Where the line of a day belongs to one entry alone, as below its title, it says nothing of the next.
+    let is_of_all = entries
+        .iter()
+        .zip(&days)
+        .all(|(entry, day)| entry.published.is_none_or(|own| *day == Some(day_of(own))));
+    if days.iter().flatten().collect::<HashSet<_>>().len() < GROUPS_MIN || !is_of_all {
         return;
     }
     let undated =
@@ -635,7 +648,8 @@ pub(super) fn is_byline(text: &str) -> bool {
 pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawEntry> {
     let plain = |value: String| RawText { value, base: page.base().cloned(), ..RawText::default() };
     let image = selector("img");
-    let is_agenda = page.is_agenda(rules.now) && has_days_of_events(cards, rules);
+    let is_called_agenda = page.is_agenda(rules.now);
+    let is_agenda = is_called_agenda && has_days_of_events(cards, rules);
     // With each entry, whether its date is one that its title names.
     let entry = |card: &Card, title: Option<String>| {
         // An entry without a title in the listing may have one on its own page; a picture with a link alone is not an entry.
@@ -646,6 +660,10 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
         let language =
             card.record.attr("lang").map(str::to_owned).or_else(|| page.language().map(str::to_owned));
         let dates = VisibleDates::of(card.parts(), rules, is_agenda || is_among_events(card.record));
+        let (date_as_event, is_told_from_today) = dates.published().map_or((None, false), |at| {
+            let is_agenda = is_called_agenda || is_among_events(card.record);
+            VisibleDates::of(card.parts(), rules.before_all(), is_agenda).told_of(at)
+        });
         let is_dated_by_title = dates.element().map(text_of).is_some_and(|text| {
             title.as_ref().is_some_and(|title| !title.is_empty() && text.contains(title.as_str()))
         });
@@ -660,9 +678,12 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
             published: dates.published(),
             updated: dates.updated,
             event: dates.event(),
+            date_as_event,
+            is_told_from_today,
             image: card
                 .parts()
                 .find_map(|part| part.select(&image).find_map(|image| image_of(image, page.base())))
+                .or_else(|| card.parts().find_map(|part| hidden_image_of(part, page.base())))
                 .or_else(|| card.elements().find_map(|element| background_of(element, page.base()))),
             title: title.map(plain),
             language,

@@ -108,7 +108,9 @@ pub(super) fn doubt(
     if is_search(page) {
         return Some(ListingDoubt::Results);
     }
-    let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards);
+    // What is asked and told on a board is what its page is read for, dated or not.
+    let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards)
+        || cards.iter().all(kinds::is_topic);
     (!is_listing).then_some(ListingDoubt::Undated)
 }
 
@@ -178,7 +180,9 @@ fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
     }
     let is_timetable = |css: &str| {
         let title = page.html().select(&selector(css)).next().map(text_of).unwrap_or_default();
-        words::has_one("timetable", own_part(&title))
+        let title = own_part(&title);
+        let after = words::after("procedure", &words::plain(title)).map(words::count);
+        words::has_one("timetable", title) || after.is_some_and(|more| more <= TITLE_WORDS_MORE_MAX)
     };
     let are_quotes = || {
         let quotes = selector("blockquote, [class*=testimonial], [class*=temoignage], [class*=testimonio]");
@@ -193,6 +197,9 @@ fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
     };
     is_timetable("title") || is_timetable("h1") || are_quotes()
 }
+
+/// The title of a page of rules or procedures has so many more words: "By-laws of the town".
+const TITLE_WORDS_MORE_MAX: usize = 3;
 
 /// The last year before there were pages that could tell news.
 const LAST_YEAR_WITHOUT_PAGES: i16 = 1990;
@@ -308,7 +315,9 @@ fn are_sections(entries: &[RawEntry]) -> bool {
             && !plain.contains(|c: char| c.is_numeric());
         follows.is_some_and(|rest| rest.is_empty() || is_short) || words::is_one("news", title)
     };
-    titles(entries).filter(is_section).count() * 2 >= entries.len()
+    // What all are called alike is a column, not a section: "Flash info".
+    let is_one_title = titles(entries).all(|title| titles(entries).next() == Some(title));
+    !is_one_title && titles(entries).filter(is_section).count() * 2 >= entries.len()
 }
 
 /// Whether the titles of entries are labels of a word or two, as their addresses are, and not headlines.

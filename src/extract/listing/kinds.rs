@@ -4,6 +4,7 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::cards::Card;
+use crate::extract::page::answers::is_topic_address;
 use crate::extract::page::{Page, selector};
 use crate::extract::words;
 
@@ -125,6 +126,11 @@ fn is_within(element: ElementRef, record: ElementRef) -> bool {
 fn has_news_address(page: &Page, card: &Card) -> bool {
     let Ok(url) = Url::parse(&card.href) else { return false };
     !is_own_path(page, &card.href) && has_news_path(&url) || has_news_query(&url)
+}
+
+/// Whether the address of a record is that of a topic on a board of a forum.
+pub(super) fn is_topic(card: &Card) -> bool {
+    is_topic_address(&card.href)
 }
 
 /// Whether an address differs from that of the page by its query only: the path says nothing of it then.

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::rows;
 use super::title::is_named_title;
+use crate::extract::page::answers::is_link_to_answer;
 use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
 use crate::extract::words;
 
@@ -173,6 +174,9 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             None if key == own_key || is_no_entry(&url, own) => continue,
             None => {}
         }
+        if is_link_to_answer(element) {
+            continue;
+        }
         let is_same_site = own.is_none_or(|own| site_of(own) == site_of(&url));
         found.push(Anchor {
             element,
@@ -191,17 +195,40 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
 fn titles_of_parts(page: &Page) -> Vec<ElementRef<'_>> {
     let (headings, links) = (selector("h2, h3, h4, h5, h6, summary"), selector("a[href]"));
     let is_title = |element: &ElementRef| {
-        headings.matches(element) || is_named_title(*element) && element.select(&headings).next().is_none()
+        headings.matches(element)
+            || is_named_title(*element) && element.select(&headings).next().is_none()
+            || is_bold_line(*element)
     };
     let is_link =
         |element: ElementRef| element.attr("href").is_some_and(|href| !href.trim().starts_with('#'));
     let leads_on = |heading: &ElementRef| {
         heading.select(&links).any(is_link) || link_around(*heading).is_some_and(is_link)
     };
-    let candidates =
-        selector("h2, h3, h4, h5, h6, summary, p[class], div[class], span[class], strong[class]");
+    let candidates = selector("h2, h3, h4, h5, h6, summary, p[class], div[class], span[class], strong, b");
     let titles = page.html().select(&candidates).filter(is_title);
     titles.filter(|title| !leads_on(title)).take(ANCHORS_MAX).collect()
+}
+
+/// Whether an element is a first line in bold of a block that goes on below it, as people write titles who have no headings.
+fn is_bold_line(element: ElementRef) -> bool {
+    if !matches!(element.value().name(), "b" | "strong") {
+        return false;
+    }
+    let is_blank = |node: &NodeRef<Node>| match node.value() {
+        Node::Text(text) => text.trim().is_empty(),
+        Node::Element(inner) => inner.name() == "a" && !node.has_children(),
+        _ => true,
+    };
+    let is_around = |around: &ElementRef| matches!(around.value().name(), "font" | "span" | "u" | "big");
+    let line = element.ancestors().filter_map(ElementRef::wrap).take_while(is_around).last();
+    let line = line.unwrap_or(element);
+    let is_first = line.prev_siblings().all(|before| is_blank(&before));
+    let goes_on = line.next_siblings().find(|after| !is_blank(after)).and_then(ElementRef::wrap);
+    is_first
+        && goes_on.is_some_and(|after| after.value().name() == "br")
+        && line.parent().and_then(ElementRef::wrap).is_some_and(|block| {
+            matches!(block.value().name(), "p" | "div" | "td" | "li") && block.children().nth(2).is_some()
+        })
 }
 
 /// The titles of parts of a page as links to these parts.
@@ -272,7 +299,7 @@ const LANGUAGE_SEGMENTS: &[&str] = &[
 ];
 
 /// Path segments that lead to tags, authors, forms, boards of forums and other pages that are not entries.
-const TAXONOMIES: [&str; 28] = [
+const TAXONOMIES: [&str; 35] = [
     "tag",
     "tags",
     "category",
@@ -301,6 +328,14 @@ const TAXONOMIES: [&str; 28] = [
     "archives",
     "viewforum.php",
     "forumdisplay.php",
+    // Members of forums.
+    "u",
+    "user",
+    "users",
+    "profile",
+    "profile.php",
+    "member.php",
+    "memberlist.php",
 ];
 
 /// Query parameters that page or sort a listing.
@@ -331,6 +366,14 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
         segments.iter().all(|segment| LANGUAGE_SEGMENTS.contains(segment)) && url.query().is_none();
     let is_taxonomy = segments.iter().rev().take(2).any(|segment| TAXONOMIES.contains(segment));
     let is_file = segments.last().is_some_and(|last| FILE_ENDS.iter().any(|end| last.ends_with(end)));
+    let is_member = || {
+        url.query_pairs().any(|(name, value)| {
+            matches!(
+                (&*name, value.split(';').next()),
+                ("action", Some("profile")) | ("mode", Some("viewprofile"))
+            )
+        })
+    };
     let is_sharing = || SHARE_ADDRESSES.iter().any(|share| url.as_str().contains(share));
     // A year or month of an archive.
     let is_archive = !segments.is_empty() && segments.iter().all(|segment| is_number(segment));
@@ -340,6 +383,7 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
         || is_further_page(url, &segments, own)
         || is_file
         || is_archive
+        || is_member()
         || is_sharing()
 }
 

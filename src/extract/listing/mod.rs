@@ -189,7 +189,7 @@ mod tests {
     fn titles_and_days(body: &str) -> Vec<(String, String)> {
         let url = url::Url::parse("https://x.org/news/").unwrap();
         let now = "2022-10-20T12:00:00Z".parse().ok();
-        let rules = DateRules { order: DateOrder::Dmy, now, year: None };
+        let rules = DateRules { order: DateOrder::Dmy, now, year: None, is_order_known: false };
         let day = |date: Option<jiff::Timestamp>| {
             date.map(|date| date.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
         };
@@ -1060,7 +1060,7 @@ mod tests {
             titles_and_days(&(0..3).map(card).collect::<String>()).into_iter().map(|(_, day)| day).collect();
         assert_eq!(days, ["2022-10-10", "2022-10-11", "2022-10-12"]);
         let url = url::Url::parse("https://x.org/news/").unwrap();
-        let rules = DateRules { order: DateOrder::Dmy, now: None, year: None };
+        let rules = DateRules { order: DateOrder::Dmy, now: None, year: None, is_order_known: false };
         let reading = Page::parse(&(0..3).map(card).collect::<String>(), Some(&url))
             .detect_listing(rules, &HashSet::new());
         let begins = reading.feed.entries.into_iter().map(|entry| entry.event.unwrap().begin.to_string());
@@ -1081,7 +1081,12 @@ mod tests {
 
     fn entries_of(card: impl Fn(u8) -> String) -> Vec<RawEntry> {
         let url = url::Url::parse("https://x.org/news/").unwrap();
-        let rules = DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+        let rules = DateRules {
+            order: DateOrder::Dmy,
+            now: "2022-10-20T12:00:00Z".parse().ok(),
+            year: None,
+            is_order_known: false,
+        };
         let body: String = (1..=3)
             .map(|n| {
                 format!(
@@ -1284,7 +1289,12 @@ mod tests {
             )
         };
         let url = url::Url::parse("https://x.org/news/").unwrap();
-        let rules = DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+        let rules = DateRules {
+            order: DateOrder::Dmy,
+            now: "2022-10-20T12:00:00Z".parse().ok(),
+            year: None,
+            is_order_known: false,
+        };
         for link in [
             "<a href=/p{n}>il y a {n} heures</a>",
             "<a href=/p{n}>ici</a> <time datetime=2022-10-1{n}>x</time>",
@@ -1310,8 +1320,12 @@ mod tests {
             };
             let body: String = titles.iter().enumerate().map(card).collect();
             let url = url::Url::parse("https://x.org/news/").unwrap();
-            let rules =
-                DateRules { order: DateOrder::Dmy, now: "2022-10-20T12:00:00Z".parse().ok(), year: None };
+            let rules = DateRules {
+                order: DateOrder::Dmy,
+                now: "2022-10-20T12:00:00Z".parse().ok(),
+                year: None,
+                is_order_known: false,
+            };
             let found = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
             let day = |entry: RawEntry| {
                 let published = entry.published.map(|at| at.strftime("%Y-%m-%d").to_string());

@@ -25,6 +25,8 @@ const SHARED_AROUND_MAX: usize = 12;
 const UNDATED_MIN: usize = 3;
 /// The rank of a link with words to a page.
 const BEST_RANK: u8 = 3;
+/// A record with a longer text is none of a list of short notices, in characters.
+const WORDING_CHARS_MAX: usize = 2_000;
 /// What can be done with a record is said in so many words.
 const ACTION_WORDS_MAX: usize = 4;
 
@@ -243,10 +245,15 @@ fn are_records(elements: &[ElementRef]) -> bool {
     // One title may be that of several days.
     let is_told_apart =
         || is_dated && subjects.iter().zip(&days).collect::<HashSet<_>>().len() == elements.len();
+    // And of several notices, each with a text of its own.
+    let is_worded_apart = || {
+        let texts: Vec<String> = elements.iter().filter_map(|element| wording_of(*element)).collect();
+        texts.len() == elements.len() && texts.iter().collect::<HashSet<_>>().len() == texts.len()
+    };
     elements.len() > 1
         && elements.iter().all(is_alike)
         && subjects.len() == elements.len()
-        && (distinct == subjects.len() || is_told_apart())
+        && (distinct == subjects.len() || is_told_apart() || is_worded_apart())
         && (is_dated
             || elements.len() >= UNDATED_MIN && elements.iter().all(|element| heading_of(*element).is_some()))
 }
@@ -266,6 +273,16 @@ fn subject_of(record: ElementRef) -> Option<String> {
     let elements = record.descendants().filter_map(ElementRef::wrap);
     let links = elements.filter(|element| element.value().name() == "a");
     heading_of(record).or_else(|| first_subject(links.map(text_of)))
+}
+
+/// A text of so many words below a title is one of its own.
+const WORDING_WORDS_MIN: usize = 4;
+
+/// What a record says besides its title, as far as it is looked at.
+fn wording_of(record: ElementRef) -> Option<String> {
+    let (heading, text) = (heading_of(record)?, text_within(record, WORDING_CHARS_MAX)?);
+    let wording = text.replacen(&heading, "", 1);
+    (words::count(&wording) >= WORDING_WORDS_MIN).then_some(wording)
 }
 
 /// The first date of a record, in words.

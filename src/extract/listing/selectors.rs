@@ -47,7 +47,9 @@ pub(super) fn learn_selectors(
         // What gives an entry its date may stand beyond its card: selectors would find the next ones without.
         let dated = |entries: &[RawEntry]| entries.iter().filter(|entry| entry.published.is_some()).count();
         let has_dates = dated(&read.entries) * 10 >= dated(entries) * 9;
-        if agreeing * 10 >= want.len() * 9 && got.len() * 10 <= want.len() * 12 && has_dates {
+        // Entries of one title and address agree with each other, and selectors find the first of them only.
+        let has_all = got.len() * 10 >= want.len() * 9 && got.len() * 10 <= want.len() * 12;
+        if agreeing * 10 >= want.len() * 9 && has_all && has_dates {
             return Some(select);
         }
     }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scraper::ElementRef;
 
 use super::agenda::is_event_name;
+use super::answers::{AnswerParts, column_heading};
 use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
@@ -13,6 +14,7 @@ use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, line_from_today, midnight, names_hours, short_age,
 };
 use crate::model::event::{Event, EventTime};
+use crate::model::source::DateOrder;
 
 /// Maximum length of a text that is mostly a date, in characters.
 pub(in crate::extract) const DATE_CHARS_MAX: usize = 60;
@@ -24,6 +26,8 @@ pub(in crate::extract) const ELEMENTS_MAX: usize = 5_000;
 const WITHIN_MAX: usize = 6;
 /// So many elements around one may be beside it.
 const BESIDE_MAX: usize = 100;
+/// So many elements around a date, the cell of its table is looked for.
+const CELL_DEPTH_MAX: usize = 4;
 /// How much of the text before a date may say what it is, in characters.
 const BEFORE_CHARS_MAX: usize = 60;
 /// A date with a time further ahead than this is that of an event; a wrong clock does not explain it.
@@ -66,6 +70,8 @@ pub(in crate::extract) struct VisibleDates<'a> {
     published: Option<(Rank, Timestamp, ElementRef<'a>)>,
     pub(in crate::extract) updated: Option<Timestamp>,
     event: Option<(Rank, Event)>,
+    /// Where it says when it was answered last.
+    answers: AnswerParts,
     rules: DateRules,
     /// Whether all days are those of events, if nothing says otherwise: the page is a calendar.
     is_agenda: bool,
@@ -82,6 +88,7 @@ impl<'a> VisibleDates<'a> {
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
         for part in parts {
+            dates.answers.extend(AnswerParts::of(part));
             let elements = part.descendants().filter_map(ElementRef::wrap).take(ELEMENTS_MAX);
             elements.for_each(|element| dates.read(element, part));
         }
@@ -96,6 +103,7 @@ impl<'a> VisibleDates<'a> {
         is_agenda: bool,
     ) -> VisibleDates<'a> {
         let mut dates = VisibleDates { rules, is_agenda, is_card: true, ..VisibleDates::default() };
+        dates.answers = AnswerParts::of(card);
         dates.read_as(DateContext::Named, element, card, text_within(element, SAID_CHARS_MAX).as_deref());
         element.descendants().skip(1).filter_map(ElementRef::wrap).for_each(|inner| dates.read(inner, card));
         dates
@@ -122,18 +130,37 @@ impl<'a> VisibleDates<'a> {
     pub(in crate::extract) fn published(&self) -> Option<Timestamp> {
         self.published
             .filter(|(rank, ..)| !matches!(rank, Rank::Event | Rank::EventText))
+            .filter(|_| self.day_to_come().is_none())
             .map(|found| found.1)
+    }
+
+    /// The day of a card that is still to come, unless a text says that it was published then: nothing is listed before it is
+    /// published, so that it is the day of what the card tells of.
+    fn day_to_come(&self) -> Option<Event> {
+        let (rank, at, element) = self.published?;
+        let is_to_come =
+            self.is_card && rank != Rank::Said && self.rules.now.is_some_and(|now| at > now + AHEAD);
+        is_to_come.then(|| event_at(element, at))
+    }
+
+    /// Of a reading as at a time before all that is told: a date of publication as the time of an event, and whether it was told from
+    /// the day of its own reading.
+    pub(in crate::extract) fn told_of(&self, published: Timestamp) -> (Option<Event>, bool) {
+        let told = self.published().filter(|told| *told != published);
+        let is_before_all = told.zip(self.rules.now).is_some_and(|(told, now)| told <= now);
+        (self.event(), is_before_all)
     }
 
     /// The element with the date.
     pub(in crate::extract) fn element(&self) -> Option<ElementRef<'a>> {
-        self.published.filter(|(rank, ..)| *rank < Rank::Whole).map(|found| found.2)
+        let own = self.published.filter(|(rank, ..)| *rank < Rank::Whole);
+        own.filter(|_| self.day_to_come().is_none()).map(|found| found.2)
     }
 
     /// The event that the card is about, unless its day is the date of the card itself.
     pub(in crate::extract) fn event(&self) -> Option<Event> {
         let own = self.published().filter(|at| self.rules.now.is_none_or(|now| *at <= now)).map(day_of);
-        let event = self.event.as_ref().map(|(_, event)| event.clone());
+        let event = self.event.as_ref().map(|(_, event)| event.clone()).or_else(|| self.day_to_come());
         event.filter(|event| own != Some(event.begin.date()))
     }
 
@@ -199,8 +226,16 @@ impl<'a> VisibleDates<'a> {
         let own = own_date(element, field, self.rules, self.is_card);
         let own = own.map(|day| exact_date(element, self.rules).filter(|_| self.is_card).map_or(day, day_of));
         let is_dated = field == DateContext::Named || own.is_some() || told != StatedDates::default();
-        if !is_dated || below(part, element).any(|around| around.value().classes().any(is_bound_name)) {
+        if !is_dated
+            || below(part, element).any(|around| around.value().classes().any(is_bound_name))
+            || self.answers.has(element)
+        {
             return;
+        }
+        if let Some(day) = told.published.or(own)
+            && let Some(said) = said_by_column(element, day)
+        {
+            return self.read_said(said, element);
         }
         if told.is_said {
             self.note(Rank::Said, told.published.and_then(midnight), element);
@@ -227,6 +262,13 @@ impl<'a> VisibleDates<'a> {
             let rank = if is_of_event { Rank::EventText } else { rank };
             self.note(rank, day.and_then(midnight), element);
         }
+    }
+
+    /// Notes what the heading of a column says of a date in it.
+    fn read_said(&mut self, said: StatedDates, element: ElementRef<'a>) {
+        self.note(Rank::Said, said.published.and_then(midnight), element);
+        self.updated = self.updated.or(said.updated.and_then(midnight));
+        self.note_event(Rank::Said, said.event);
     }
 
     /// Reads an element that is there for a date, as what its text, its name or the words before it say.
@@ -303,6 +345,15 @@ fn stated_dates(element: ElementRef, text: &str, rules: DateRules) -> StatedDate
     }
 }
 
+/// What the heading of its column says of a day in a cell, if it says of what it is: "Last modified", "Deadline".
+fn said_by_column(element: ElementRef, day: Date) -> Option<StatedDates> {
+    let own = std::iter::once(element).chain(element.ancestors().filter_map(ElementRef::wrap));
+    let cell = own.take(CELL_DEPTH_MAX).find(|around| around.value().name() == "td")?;
+    let line = format!("{}: {day}", column_heading(cell)?);
+    let said = StatedDates::of(&line, DateRules::strict(DateOrder::Ymd), DateContext::Named);
+    (said.is_said || said.published.is_none()).then_some(said)
+}
+
 /// An element and those around it, below a part.
 fn below<'a>(part: ElementRef<'a>, element: ElementRef<'a>) -> impl Iterator<Item = ElementRef<'a>> {
     let around = element.ancestors().filter_map(ElementRef::wrap);
@@ -375,18 +426,26 @@ pub(in crate::extract) fn says_hours(element: ElementRef) -> bool {
     text.chars().count() <= SAID_CHARS_MAX && names_hours(&text)
 }
 
-/// What stands right before an element on its line.
+/// What stands right before an element on its line. The words of links are those of what they lead to.
 fn text_before(element: ElementRef) -> String {
-    const INLINE: [&str; 10] = ["span", "strong", "b", "em", "i", "small", "label", "dt", "time", "abbr"];
+    const INLINE: [&str; 11] =
+        ["span", "strong", "b", "em", "i", "small", "label", "dt", "time", "abbr", "dfn"];
     let mut pieces: Vec<String> = Vec::new();
     let mut bytes = 0;
-    for node in element.prev_siblings() {
+    // A link or a mark around nothing else stands on the line in its place.
+    let is_alone = |around: &ElementRef| {
+        let is_inline = around.value().name() == "a" || INLINE.contains(&around.value().name());
+        is_inline && around.children().filter(|child| child.value().is_element()).count() == 1
+    };
+    let around = element.ancestors().filter_map(ElementRef::wrap).take_while(is_alone).last();
+    for node in around.unwrap_or(element).prev_siblings() {
         if bytes > BEFORE_CHARS_MAX * 4 || pieces.len() > BEFORE_CHARS_MAX {
             break;
         }
         match (node.value().as_text(), ElementRef::wrap(node)) {
             (Some(text), _) => pieces.push(text.to_string()),
             (None, Some(before)) if INLINE.contains(&before.value().name()) => pieces.push(text_of(before)),
+            (None, Some(before)) if before.value().name() == "a" => pieces.push(" ".into()),
             (None, Some(_)) => break,
             (None, None) => {}
         }
@@ -681,6 +740,33 @@ mod tests {
         assert_eq!(dates("<span class=time-ago>5d</span>"), published("2022-10-15"));
         assert_eq!(dates("<span class=timeago>5d</span> <p>DAY October 2022</p>"), published("2022-10-11"));
         assert_eq!(dates("<span>5 h ago</span>"), published("2022-10-20"));
+    }
+
+    #[test]
+    fn the_heading_of_a_column_says_of_what_a_day_in_it_is() {
+        let read = |head: &str| {
+            let url = url::Url::parse("https://x.org/notices").unwrap();
+            let rules = DateRules { now: NOW.parse().ok(), ..DateRules::default() };
+            let row = |n: u8| {
+                format!(
+                    "<tr><td>1{n}/09/2022</td><td><a href=/n{n}>A thing to be told, number {n}</a></td><td>1{n}/10/2022</td></tr>"
+                )
+            };
+            let rows: String = (1..=3).map(row).collect();
+            let body = format!(
+                "<h1>News</h1><table><tr><th>{head}</th><th>What</th><th>Date</th></tr>{rows}</table>"
+            );
+            first(&Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries)
+        };
+        for head in ["Deadline", "Fecha límite", "Closes on"] {
+            assert_eq!(read(head), published("2022-10-11"), "{head}");
+        }
+        for head in ["Last modified", "Última modificación"] {
+            let want = [Some("2022-10-11".to_owned()), Some("2022-09-11".to_owned()), None];
+            assert_eq!(read(head), want, "{head}");
+        }
+        assert_eq!(read("Published"), published("2022-09-11"));
+        assert_eq!(read("Day"), published("2022-09-11"), "a heading that says nothing");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::dedupe::sketch::{LINKS_MAX, SketchInput, sketch};
 use crate::extract::boilerplate;
 use crate::model::address::{canonical_key, is_file_path};
 use crate::model::entry::{Entry, Identity, StoredSummary};
+use crate::model::event::Event;
 use crate::model::feed::{Enclosure, RawEntry, RawText};
 use crate::model::filter::RuleOutcome;
 use crate::model::key::{Key, KeyKind};
@@ -166,6 +167,30 @@ impl Recogniser {
     /// The keys of the entries' own identities.
     pub fn own_keys(&self) -> &[String] {
         &self.keys
+    }
+
+    /// Gives entries the days under which they are known, where only the time of the reading makes others of them: events stay events
+    /// once their day is past, when a page no longer tells it from that of a publication; what was "yesterday" is no other day when it is
+    /// "2 days ago" or "last week".
+    pub fn keep_days(&mut self, known: &HashMap<String, StoredSummary>) {
+        for (at, raw) in self.entries.iter_mut().enumerate() {
+            let Some(stored) = known.get(&self.keys[at]) else { continue };
+            let begin = stored.event;
+            if raw.is_told_from_today && stored.date.is_some() && raw.published != stored.date {
+                raw.published = stored.date;
+                self.fingerprints[at] = fingerprint(raw);
+                continue;
+            }
+            let is_that_day = |event: &Event| {
+                let instant = event.begin.instant();
+                begin.zip(instant).is_some_and(|(known, begin)| keys::is_same_day(known, begin))
+            };
+            if let Some(event) = raw.date_as_event.take_if(|event| is_that_day(event)) {
+                raw.event = Some(event);
+                raw.published = None;
+                self.fingerprints[at] = fingerprint(raw);
+            }
+        }
     }
 
     /// For a document of which nothing is known by its own identities: puts entries under those of the stored ones that they are, of
@@ -776,6 +801,35 @@ mod tests {
         let keys = keys_of(&[issue(7), issue(8), issue(9), issue(9)]);
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
         assert_eq!(keys[3], keys[2]);
+    }
+
+    #[test]
+    fn an_entry_that_was_known_as_an_event_stays_one_when_its_day_is_past() {
+        let event = |day: &str| Some(Event { begin: day.parse().unwrap(), end: None, place: None });
+        let before = RawEntry { event: event("2026-12-12"), ..raw(None, "https://x.org/c", "Concert", "") };
+        let known =
+            HashMap::from([(identity(&before).key(), StoredSummary::of(&before, &fingerprint(&before)))]);
+        for (day, is_kept) in [("2026-12-12", true), ("2026-12-19", false)] {
+            let after =
+                RawEntry { date_as_event: event(day), ..raw(None, "https://x.org/c", "Concert", day) };
+            let mut recogniser = Recogniser::new(vec![after]);
+            recogniser.keep_days(&known);
+            let is_same = recogniser.fingerprints[0] == fingerprint(&before);
+            assert_eq!((is_same, recogniser.entries[0].published.is_none()), (is_kept, is_kept), "{day}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_is_told_from_today_is_that_of_the_first_reading() {
+        let before = raw(None, "https://x.org/c", "The bridge", "2026-11-16");
+        let known =
+            HashMap::from([(identity(&before).key(), StoredSummary::of(&before, &fingerprint(&before)))]);
+        for (is_told_from_today, is_same) in [(true, true), (false, false)] {
+            let after = raw(None, "https://x.org/c", "The bridge", "2026-11-17");
+            let mut recogniser = Recogniser::new(vec![RawEntry { is_told_from_today, ..after }]);
+            recogniser.keep_days(&known);
+            assert_eq!(recogniser.fingerprints[0] == fingerprint(&before), is_same);
+        }
     }
 
     #[test]

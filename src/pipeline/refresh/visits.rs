@@ -43,6 +43,8 @@ enum MatchPrecision {
     TitleAndDate,
     /// The date is that of the visit.
     PlaceAndTitle,
+    /// There are no dates, and the place has the value in its path.
+    TitleAndRestOfPlace,
 }
 
 impl MatchPrecision {
@@ -56,6 +58,15 @@ impl MatchPrecision {
             MatchPrecision::All => (place().to_owned(), title, date),
             MatchPrecision::TitleAndDate => (String::new(), title, Some(date?)),
             MatchPrecision::PlaceAndTitle => (url?.to_owned(), title, None),
+            MatchPrecision::TitleAndRestOfPlace => {
+                let whole = place();
+                let rest = without_tokens(whole);
+                // Else it was compared as a whole.
+                if date.is_some() || rest == whole {
+                    return None;
+                }
+                (rest, title, None)
+            }
         })
     }
 
@@ -64,7 +75,7 @@ impl MatchPrecision {
         let is_most = found >= DATELESS_MIN && found * 2 > listed;
         match self {
             MatchPrecision::All => dated >= DATED_MIN || dated == listed || is_most,
-            MatchPrecision::TitleAndDate => is_most,
+            MatchPrecision::TitleAndDate | MatchPrecision::TitleAndRestOfPlace => is_most,
             MatchPrecision::PlaceAndTitle => is_most || found == listed && found >= DATED_MIN,
         }
     }
@@ -73,7 +84,12 @@ impl MatchPrecision {
 /// Finds the stored entries of a document of which none is known by its own identity. `recent` are the source's latest entries by
 /// their keys, the newest first.
 pub(super) fn recognise(entries: &[RawEntry], recent: &[(String, StoredSummary)]) -> Vec<RecognisedEntry> {
-    let grains = [MatchPrecision::All, MatchPrecision::TitleAndDate, MatchPrecision::PlaceAndTitle];
+    let grains = [
+        MatchPrecision::All,
+        MatchPrecision::TitleAndDate,
+        MatchPrecision::PlaceAndTitle,
+        MatchPrecision::TitleAndRestOfPlace,
+    ];
     let mut found = grains.into_iter().map(|grain| recognise_by(grain, entries, recent));
     found.find(|found| !found.is_empty()).unwrap_or_default()
 }
@@ -152,7 +168,9 @@ fn edited(
     }
     let place = |url: Option<&str>| {
         let (_, path) = url?.split_once("://")?.1.split_once('/')?;
-        Some(varying.iter().fold(path.to_owned(), |path, name| without_values(&path, name)))
+        let path = varying.iter().fold(path.to_owned(), |path, name| without_values(&path, name));
+        let (place, query) = path.split_once('?').unwrap_or((&path, ""));
+        Some(format!("{}?{query}", without_tokens(place)))
     };
     let listed: Vec<_> =
         entries.iter().map(|raw| place(raw.url()).map(|place| (place, day_of(raw)))).collect();
@@ -177,6 +195,19 @@ fn edited(
     let free = alone(&stored, &known_stored);
     let open = alone(&listed, &known_listed);
     open.into_iter().filter_map(|(place, at)| Some((at?, free.get(&place).copied().flatten()?))).collect()
+}
+
+/// A part of a path with so many letters and figures may be made for one visit.
+const TOKEN_CHARS_MIN: usize = 12;
+
+/// A path without the parts that may be made for one visit: of letters and figures in no order.
+fn without_tokens(place: &str) -> String {
+    let is_token = |part: &&str| {
+        let is_plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let figures = part.bytes().filter(u8::is_ascii_digit).count();
+        part.len() >= TOKEN_CHARS_MIN && is_plain && (2..part.len()).contains(&figures)
+    };
+    place.split('/').filter(|part| !is_token(part)).collect::<Vec<_>>().join("/")
 }
 
 fn features_of(raw: &RawEntry) -> Option<MatchFields<'_>> {

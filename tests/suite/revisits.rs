@@ -1,0 +1,470 @@
+//! Feeds and pages that are read again and again, as days go by: nothing is told twice, nothing is lost, and no date changes.
+
+use serde_json::Value;
+
+use crate::support::App;
+use crate::support::http::{Reply, Request, Server};
+
+const HEADLINES: [&str; 6] = [
+    "A new kindergarten opens at the park",
+    "The harbour bridge is closed to lorries",
+    "Councillors vote the budget of next year",
+    "Stalls for the winter market are built",
+    "Bins are emptied on another weekday",
+    "Swimmers return to the indoor pool",
+];
+
+/// What is stored at the end of some visits, an hour apart or at the times that are given.
+struct Visits {
+    entries: Vec<Value>,
+    counts: Vec<usize>,
+}
+
+impl Visits {
+    fn announced(&self) -> u64 {
+        self.entries.iter().map(|entry| entry["announced"].as_u64().unwrap()).sum()
+    }
+
+    /// The days of publication and of events, in the order in which entries came.
+    fn days(&self) -> Vec<(String, String)> {
+        let day = |value: &Value| value.as_str().map_or(String::new(), |date| date[..10].to_owned());
+        self.entries.iter().map(|entry| (day(&entry["published"]), day(&entry["event"]["begin"]))).collect()
+    }
+
+    #[track_caller]
+    fn are_all_told(&self, count: usize, what: &str) {
+        let found = (self.entries.len(), self.announced() as usize);
+        assert_eq!(found, (count, count), "{what}: {:?} {:#?}", self.counts, self.entries);
+    }
+}
+
+fn visits_at(kind: &str, documents: &[(&str, String)]) -> Visits {
+    let server = Server::always(Reply::new(404, ""));
+    let source = format!(
+        "[[source]]\nid = \"s\"\nkind = \"{kind}\"\nurl = \"{}\"\nlang = \"en\"\n",
+        server.url("/news")
+    );
+    let mut app = App::new(&source);
+    let mut counts = Vec::new();
+    for (at, document) in documents {
+        let (is_page, document) = (kind == "page", document.clone());
+        server.answer(move |request: &Request| match request.target.as_str() {
+            "/news" if is_page => Reply::html(document.clone()),
+            "/news" => Reply::ok(document.clone()),
+            _ => Reply::new(404, ""),
+        });
+        app.at(at).ok(&["fetch", "--all"]);
+        counts.push(app.entries().len());
+    }
+    Visits { entries: app.entries(), counts }
+}
+
+/// An hour apart.
+fn visits(kind: &str, documents: &[String]) -> Visits {
+    let at: Vec<String> =
+        (0..documents.len()).map(|n| format!("2022-10-20T{:02}:00:00Z", 8 + 2 * n)).collect();
+    let documents: Vec<(&str, String)> =
+        at.iter().map(String::as_str).zip(documents.iter().cloned()).collect();
+    visits_at(kind, &documents)
+}
+
+fn feed(items: &[String]) -> String {
+    format!("<rss version=\"2.0\"><channel><title>T</title>{}</channel></rss>", items.concat())
+}
+
+fn page(title: &str, rest: &str) -> String {
+    format!(
+        "<html lang=en><title>{title}</title><body><nav><a href=/a>About</a><a href=/c>Contact</a></nav><main><h1>{title}</h1>{rest}</main></body></html>"
+    )
+}
+
+const NOTICES: [&str; 4] = [
+    "No water in Mill Street on Tuesday from nine to noon.",
+    "The office is closed on Friday afternoon.",
+    "Bulky waste is collected on Thursday morning.",
+    "A public meeting on the plan of the town takes place on Monday evening.",
+];
+
+#[test]
+fn notices_under_one_title_are_told_apart_by_their_texts() {
+    let item = |n: usize, day: bool, name: &str| {
+        let day =
+            if day { format!("<pubDate>{} Oct 2022 06:00:00 GMT</pubDate>", 15 + n) } else { String::new() };
+        format!("<item><title>Notice</title>{name}<description>{}</description>{day}</item>", NOTICES[n])
+    };
+    let link = "<link>https://x.example/notices</link>";
+    let of =
+        |numbers: &[usize], day: bool| feed(&numbers.iter().map(|n| item(*n, day, link)).collect::<Vec<_>>());
+    let dated = [of(&[0, 1], true), of(&[1, 2], true), of(&[1, 2, 3], true), of(&[3], true)];
+    visits("feed", &dated).are_all_told(4, "dated");
+    let undated = [of(&[0, 1], false), of(&[0, 1, 2], false), of(&[1, 2, 3], false)];
+    visits("feed", &undated).are_all_told(4, "undated");
+    let edited = [of(&[0, 1], false), of(&[0, 1], false).replace("Tuesday", "Wednesday")];
+    visits("feed", &edited).are_all_told(2, "an edit of the wording");
+    let placed = |numbers: &[usize]| {
+        let guid = |place: usize| format!("<guid isPermaLink=\"false\">{place}</guid>");
+        feed(&numbers.iter().enumerate().map(|(place, n)| item(*n, false, &guid(place))).collect::<Vec<_>>())
+    };
+    visits("feed", &[placed(&[0]), placed(&[1, 0]), placed(&[2, 1, 0])]).are_all_told(3, "counted places");
+    let card = |n: &usize| {
+        format!("<article class=news><h3><a href=/flash>Short news</a></h3><p>{}</p></article>", NOTICES[*n])
+    };
+    let of = |numbers: &[usize]| page("News", &numbers.iter().map(card).collect::<String>());
+    visits("page", &[of(&[2, 1, 0]), of(&[3, 2, 1]), of(&[3, 2, 1])]).are_all_told(4, "cards of one address");
+}
+
+#[test]
+fn undated_issues_of_a_series_are_each_told() {
+    let item = |title: &str, link: &str, guid: &str, more: &str| {
+        let guid = if guid.is_empty() {
+            String::new()
+        } else {
+            format!("<guid isPermaLink=\"false\">{guid}</guid>")
+        };
+        feed(&[format!(
+            "<item><title>{title}</title><link>https://x.example/{link}</link>{guid}{more}</item>"
+        )])
+    };
+    type Issue<'a> = &'a dyn Fn(usize) -> String;
+    let months = ["october", "november", "december"];
+    let series: [(&str, Issue); 6] = [
+        ("the title", &|n| item(&format!("Bulletin no. {}", 40 + n), "bulletin", "b", "")),
+        ("a month of the title", &|n| item(&format!("The cinema in {}", months[n]), "cinema", "c", "")),
+        ("the address", &|n| item("The mayor's letter", &format!("letter/{}", 40 + n), "", "")),
+        ("a month of the address", &|n| {
+            item("The cinema", &format!("cinema/films-{}.pdf", months[n]), "", "")
+        }),
+        ("a file", &|n| {
+            let file = format!("https://x.example/docs/bulletin_{}.pdf", 40 + n);
+            let file = format!("<enclosure url=\"{file}\" length=\"1\" type=\"application/pdf\"/>");
+            item("The bulletin", "bulletin", "", &file)
+        }),
+        ("guid and address", &|n| {
+            let link = format!("letter/{}", 40 + n);
+            item("The mayor's letter", &link, &format!("https://x.example/{link}"), "")
+        }),
+    ];
+    for (what, issue) in series {
+        visits("feed", &[issue(0), issue(1), issue(1), issue(2)]).are_all_told(3, what);
+    }
+    let listed = |title: &str, numbers: std::ops::RangeInclusive<usize>| {
+        let record = |n: usize| {
+            let title = title.replace('N', &n.to_string());
+            format!(
+                "<div class=doc><h3><a href=/docs/minutes-{n}.pdf>{title}</a></h3><p>Sitting number {n} of the council</p></div>"
+            )
+        };
+        page("Minutes", &numbers.rev().map(record).collect::<String>())
+    };
+    for title in ["Minutes of sitting N", "Minutes of the council"] {
+        let polls = [listed(title, 40..=43), listed(title, 40..=44), listed(title, 41..=45)];
+        visits("page", &polls).are_all_told(6, title);
+    }
+}
+
+#[test]
+fn a_value_that_changes_at_each_visit_costs_nothing_beside_an_edit_and_something_new() {
+    let token = |visit: usize, n: usize| {
+        format!("{:016x}", ((visit * 31 + n + 7) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    };
+    let poll = |how: &str, is_dated: bool, visit: usize, first: usize, edited: Option<usize>| {
+        let item = |n: usize| {
+            let slug = HEADLINES[n].to_lowercase().replace(' ', "-");
+            let one = token(visit, 0);
+            let link = match how {
+                "query" => format!("n/{slug}?tok={one}"),
+                "one of two" => format!("n.php?id={}&amp;visit={one}", 50 + n),
+                "each its own" => format!("n/{slug}?h={}", token(visit, n)),
+                "session" => format!("(S({one}))/n/{slug}.aspx"),
+                _ => format!("{one}/n/{slug}"),
+            };
+            let title = HEADLINES[n].replace(if edited == Some(n) { "The " } else { "\0" }, "This old ");
+            let day = format!("<pubDate>{} Oct 2022 06:00:00 GMT</pubDate>", 19 - n);
+            let day = if is_dated { day } else { String::new() };
+            format!(
+                "<item><title>{title}</title><link>https://x.example/{link}</link><description>Words that tell of part {n}.</description>{day}</item>"
+            )
+        };
+        feed(&(first..6).map(item).collect::<Vec<_>>())
+    };
+    for how in ["query", "one of two", "each its own", "session", "path"] {
+        for is_dated in [true, false] {
+            let poll = |visit, first, edited| poll(how, is_dated, visit, first, edited);
+            for (what, polls, count) in [
+                ("nothing", [poll(0, 0, None), poll(1, 0, None), poll(2, 0, None)], 6),
+                ("an edit", [poll(0, 0, None), poll(1, 0, Some(1)), poll(2, 0, Some(1))], 6),
+                ("something new", [poll(0, 1, None), poll(1, 0, None), poll(2, 0, None)], 6),
+                ("both", [poll(0, 1, None), poll(1, 0, Some(1)), poll(2, 0, Some(1))], 6),
+            ] {
+                visits("feed", &polls).are_all_told(count, &format!("{how}, dated: {is_dated}, {what}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_of_days_date_what_stands_below_them_at_each_visit() {
+    let link = |n: usize| format!("<a href=/n/{n}>{}</a>", HEADLINES[n]);
+    for (what, line, list) in [
+        ("headings", "<h2>DAY</h2>", "<ul><li>{a}</li><li>{b}</li></ul>"),
+        ("paragraphs", "<p><strong>DAY</strong></p>", "<ul><li>{a}</li><li>{b}</li></ul>"),
+        ("divisions", "<div class=g><div class=t>DAY</div>", "<div class=l>{a} {b}</div></div>"),
+        ("terms", "<dl><dt>DAY</dt>", "<dd>{a}</dd><dd>{b}</dd></dl>"),
+    ] {
+        let poll = |days: &[(u8, usize, usize)]| {
+            let group = |(day, a, b): &(u8, usize, usize)| {
+                let list = list.replace("{a}", &link(*a));
+                let list = list.replace("{b}", &if a == b { String::new() } else { link(*b) });
+                format!("{}{list}", line.replace("DAY", &format!("{day} October 2022")))
+            };
+            page("News", &days.iter().map(group).collect::<String>())
+        };
+        let polls = [
+            poll(&[(18, 0, 1), (17, 2, 3)]),
+            poll(&[(20, 4, 5), (18, 0, 1), (17, 2, 3)]),
+            poll(&[(20, 4, 5), (18, 0, 1)]),
+        ];
+        let found = visits("page", &polls);
+        found.are_all_told(6, what);
+        let mut days: Vec<String> = found.days().into_iter().map(|(day, _)| day).collect();
+        days.sort();
+        let want = ["2022-10-17", "2022-10-17", "2022-10-18", "2022-10-18", "2022-10-20", "2022-10-20"];
+        assert_eq!(days, want, "{what}");
+    }
+}
+
+#[test]
+fn a_bare_hour_dates_nothing() {
+    let items = |hours: [&str; 3], from: usize| {
+        let item = |(at, hour): (usize, &&str)| {
+            let n = from + at;
+            format!(
+                "<div class=item><span class=hour>{hour}</span> <a href=/n/{n}>{}</a></div>",
+                HEADLINES[n]
+            )
+        };
+        hours.iter().enumerate().map(item).collect::<String>()
+    };
+    let alone = page("News", &(items(["18h", "14h30", "9h"], 0) + &items(["7h15", "6h", "5h"], 3)));
+    let found = visits("page", &[alone.clone(), alone]);
+    found.are_all_told(6, "alone");
+    assert!(found.days().iter().all(|(day, _)| day.is_empty()), "{:?}", found.days());
+    let below = page(
+        "News",
+        &format!(
+            "<h2>20 October 2022</h2>{}<h2>19 October 2022</h2>{}",
+            items(["8h", "7h30", "6h"], 0),
+            items(["18h", "14h30", "9h"], 3)
+        ),
+    );
+    let days: Vec<String> =
+        visits("page", &[below.clone(), below]).days().into_iter().map(|(day, _)| day).collect();
+    assert_eq!(days, [["2022-10-20"; 3], ["2022-10-19"; 3]].concat());
+}
+
+/// The boards of some programs: a row, in which `TITLE`, `NUM`, `DAY` (of October, when the topic was begun) and `LAST` (when it was answered
+/// last) stand for its own, what is around the rows, and whether the day of the topic is shown.
+const BOARDS: [(&str, &str, &str, bool); 7] = [
+    (
+        "phpBB",
+        "<li class='row bg1'><dl class=row-item><dt><div class=list-inner><a href='./viewtopic.php?t=NUM' class=topictitle>TITLE</a><br><div class=responsive-show style='display: none'>Last post by <a href='./memberlist.php?mode=viewprofile&amp;u=9' class=username>Luc</a> « <a href='./viewtopic.php?t=NUM&amp;p=8NUM#p8NUM' title='Go to last post'><time datetime='2022-10-LASTT10:00:00+00:00'>Oct LAST, 2022 10:00 am</time></a></div><div class=topic-poster>by <a href='./memberlist.php?mode=viewprofile&amp;u=1' class=username>Ana</a> » <time datetime='2022-10-DAYT10:00:00+00:00'>Oct DAY, 2022 10:00 am</time></div></div></dt><dd class=posts>3 <dfn>Replies</dfn></dd><dd class=lastpost><span><dfn>Last post </dfn>by <a href='./memberlist.php?mode=viewprofile&amp;u=9' class=username>Luc</a> <a href='./viewtopic.php?t=NUM&amp;p=8NUM#p8NUM' title='Go to last post'><i class=icon></i></a><br><time datetime='2022-10-LASTT10:00:00+00:00'>Oct LAST, 2022 10:00 am</time></span></dd></dl></li>",
+        "<ul class='topiclist topics'>ROWS</ul>",
+        true,
+    ),
+    (
+        "vBulletin",
+        "<li class=threadbit id=thread_NUM><div class=threadinfo><h3 class=threadtitle><a class=title href='showthread.php?t=NUM'>TITLE</a></h3><div class=author><span class=label>Started by <a href='member.php?u=1' class=username>Ana</a>, 10-DAY-2022 09:00 AM</span></div></div><ul class=threadstats><li>Replies: <a href='misc.php?do=whoposted&amp;t=NUM'>3</a></li></ul><dl class='threadlastpost td'><dt class='lastpostby hidden'>Last Post By</dt><dd><a class=username href='member.php?u=9'>Luc</a></dd><dd>10-LAST-2022, <em class=time>10:00 AM</em><a href='showthread.php?t=NUM&amp;p=8NUM#post8NUM' class=lastpostdate title='Go to last post'><img src=/lp.png alt='Go to last post'></a></dd></dl></li>",
+        "<ol id=threads class=threads>ROWS</ol>",
+        true,
+    ),
+    (
+        "XenForo",
+        "<div class='structItem structItem--thread'><div class=structItem-cell><a href='/members/ana.1/' class=avatar><img src=/a.jpg alt=Ana></a></div><div class='structItem-cell structItem-cell--main'><div class=structItem-title><a href='/threads/topic.NUM/'>TITLE</a></div><ul class=structItem-parts><li><a href='/members/ana.1/' class=username>Ana</a></li><li class=structItem-startDate><a href='/threads/topic.NUM/' rel=nofollow><time class=u-dt datetime='2022-10-DAYT10:00:00+0000'>Oct DAY, 2022</time></a></li></ul></div><div class='structItem-cell structItem-cell--latest'><a href='/threads/topic.NUM/latest' rel=nofollow><time class='structItem-latestDate u-dt' datetime='2022-10-LASTT10:00:00+0000'>2 minutes ago</time></a><a href='/members/luc.2/' class=username>Luc</a></div></div>",
+        "<div class=structItemContainer>ROWS</div>",
+        true,
+    ),
+    (
+        "MyBB",
+        "<tr class=inline_row><td><div><span id=tid_NUM><a href='showthread.php?tid=NUM'>TITLE</a></span><div class='author smalltext'><a href='member.php?action=profile&amp;uid=1'>Ana</a></div></div></td><td><a href='javascript:void(0)'>3</a></td><td>128</td><td><span class='lastpost smalltext'>10-LAST-2022, 09:10 PM<br><a href='showthread.php?tid=NUM&amp;action=lastpost'>Last Post</a>: <a href='member.php?action=profile&amp;uid=9'>Luc</a></span></td></tr>",
+        "<table><tr><td>Thread / Author</td><td>Replies</td><td>Views</td><td>Last Post [asc]</td></tr>ROWS</table>",
+        false,
+    ),
+    (
+        "SMF",
+        "<div class=windowbg><div class='info info_block'><div class=message_index_title><span id=msg_NUM><a href='index.php?topic=NUM.0'>TITLE</a></span></div><p>Started by <a href='index.php?action=profile;u=1'>Ana</a></p></div><div class=board_stats><p>Replies: 3<br>Views: 55</p></div><div class=lastpost><p><a href='index.php?topic=NUM.msg8NUM#new' title='Last post'>October LAST, 2022, 10:11:12 AM</a><br>by <a href='index.php?action=profile;u=9'>Luc</a></p></div></div>",
+        "<div id=topic_container>ROWS</div>",
+        false,
+    ),
+    (
+        "Discourse",
+        "<tr class=topic-list-item><td class=main-link><a href='/t/topic/NUM' class='title raw-link'>TITLE</a><div><a href='/c/general/4'>General</a></div></td><td class=posters><a href='/u/ana'><img src=/a.png></a></td><td class=replies>3</td><td class=views>40</td><td>October LAST, 2022</td></tr>",
+        "<table class=topic-list><thead><tr><th>Topic</th><th></th><th>Replies</th><th>Views</th><th>Activity</th></tr></thead><tbody>ROWS</tbody></table>",
+        false,
+    ),
+    (
+        "Flarum",
+        "<li><a href='/d/NUM-topic'>TITLE</a></li>",
+        "<div id=app></div><noscript id=flarum-content><div class=container><h2>All Discussions</h2><ul>ROWS</ul></div></noscript><script>start()</script>",
+        false,
+    ),
+];
+
+#[test]
+fn topics_of_boards_have_their_own_day_or_none_whoever_answers() {
+    for (program, row, around, is_dated) in BOARDS {
+        let poll = |order: &[usize], last: u8| {
+            let row = |n: &usize| {
+                row.replace("TITLE", HEADLINES[*n])
+                    .replace("NUM", &(40 + n).to_string())
+                    .replace("DAY", &(11 + n).to_string())
+                    .replace("LAST", &last.to_string())
+            };
+            let rows: String = order.iter().map(row).collect();
+            format!(
+                "<html lang=en><title>The board</title><body>{}</body></html>",
+                around.replace("ROWS", &rows)
+            )
+        };
+        let found = visits_at(
+            "page",
+            &[
+                ("2022-10-20T08:00:00Z", poll(&[0, 1, 2, 3, 4], 19)),
+                ("2022-10-21T18:00:00Z", poll(&[3, 0, 1, 2, 4], 21)),
+                ("2022-10-22T18:00:00Z", poll(&[5, 3, 0, 1, 2], 22)),
+            ],
+        );
+        found.are_all_told(6, program);
+        for (entry, (day, _)) in found.entries.iter().zip(found.days()) {
+            let n = HEADLINES.iter().position(|title| entry["title"] == *title).expect("a topic");
+            let want = if is_dated { format!("2022-10-{}", 11 + n) } else { String::new() };
+            assert_eq!(day, want, "{program}: {entry:#}");
+        }
+    }
+}
+
+#[test]
+fn a_card_of_an_event_is_one_before_its_day_on_it_and_after() {
+    let events = [
+        ("The concert of the band", "2022-11-12", "12 November 2022"),
+        ("The winter market", "2022-12-03", "3 December 2022"),
+        ("The mayor's reception", "2023-01-08", "8 January 2023"),
+        ("The carnival of the schools", "2023-02-20", "20 February 2023"),
+    ];
+    let (all, first) = (&events[..], &events[..3]);
+    for (what, title, card) in [
+        (
+            "named as an event",
+            "Welcome",
+            "<div class=event-card><h3><a href=/e/SLUG>NAME</a></h3><p class=date>DAY</p></div>",
+        ),
+        (
+            "on an agenda",
+            "Agenda",
+            "<div class=card><h3><a href=/e/SLUG>NAME</a></h3><p class=date>DAY</p><p>Town hall</p></div>",
+        ),
+        (
+            "with an hour",
+            "News",
+            "<div class=card><h3><a href=/e/SLUG>NAME</a></h3><p>DAY, 8:30 pm</p><p>Town hall</p></div>",
+        ),
+        (
+            "among news",
+            "News",
+            "<div class=card><h3><a href=/e/SLUG>NAME</a></h3><p class=date>DAY</p><p>Town hall</p></div>",
+        ),
+        (
+            "as an exact time",
+            "News",
+            "<div class=card><h3><a href=/e/SLUG>NAME</a></h3><time datetime='ISOT20:30:00+01:00'>DAY</time><p>Town hall</p></div>",
+        ),
+    ] {
+        let poll = |events: &[(&str, &str, &str)]| {
+            let card = |(name, iso, day): &(&str, &str, &str)| {
+                let slug = name.to_lowercase().replace([' ', '\''], "-");
+                card.replace("SLUG", &slug).replace("NAME", name).replace("ISO", iso).replace("DAY", day)
+            };
+            page(title, &events.iter().map(card).collect::<String>())
+        };
+        let before = visits_at("page", &[("2022-10-20T08:00:00Z", poll(first))]);
+        let want: Vec<(String, String)> =
+            first.iter().map(|(_, iso, _)| (String::new(), (*iso).to_owned())).collect();
+        assert_eq!(before.days(), want, "{what}");
+        let at = [
+            "2022-10-20T08:00:00Z",
+            "2022-11-12T12:00:00Z",
+            "2022-11-14T08:00:00Z",
+            "2022-12-10T08:00:00Z",
+            "2023-01-20T08:00:00Z",
+        ];
+        let later = visits_at("page", &at.map(|at| (at, poll(first))));
+        later.are_all_told(3, what);
+        assert_eq!(later.days(), want, "{what}: nothing changed");
+        assert!(later.entries.iter().all(|entry| entry["updated"].is_null()), "{what}");
+        let rolling: Vec<(&str, String)> = at
+            .iter()
+            .map(|at| {
+                let left: Vec<(&str, &str, &str)> =
+                    all.iter().copied().filter(|(_, iso, _)| *iso >= &at[..10]).collect();
+                (*at, poll(&left))
+            })
+            .collect();
+        let rolling = visits_at("page", &rolling[..4]);
+        rolling.are_all_told(4, what);
+        assert!(
+            rolling.days().iter().all(|(day, event)| day.is_empty() && !event.is_empty()),
+            "{what}: {:?}",
+            rolling.days()
+        );
+    }
+}
+
+#[test]
+fn a_day_told_from_today_is_that_of_the_first_visit() {
+    let ages = [
+        ["2 hours ago", "1 day ago", "5 days ago", "2 weeks ago", "1 month ago"],
+        ["yesterday by Ana", "2 days ago", "6 days ago", "2 weeks ago", "1 month ago"],
+        ["5 days ago", "6 days ago", "1 week ago", "3 weeks ago", "1 month ago"],
+        ["1 week ago", "2 weeks ago", "2 weeks ago", "4 weeks ago", "2 months ago"],
+    ];
+    let card = |(n, age): (usize, &&str)| {
+        format!(
+            "<article><h3><a href=/n/{n}>{}</a></h3><span class=date>{age}</span></article>",
+            HEADLINES[n]
+        )
+    };
+    let item = |(n, age): (usize, &&str)| {
+        format!(
+            "<item><title>{}</title><guid isPermaLink=\"false\">{n}</guid><pubDate>{}</pubDate></item>",
+            HEADLINES[n],
+            age.split(" by").next().unwrap()
+        )
+    };
+    let pages = ages.map(|ages| page("News", &ages.iter().enumerate().map(card).collect::<String>()));
+    let feeds = ages.map(|ages| feed(&ages.iter().enumerate().map(item).collect::<Vec<_>>()));
+    let at = ["2022-10-20T08:00:00Z", "2022-10-21T08:00:00Z", "2022-10-25T08:00:00Z", "2022-11-02T08:00:00Z"];
+    for (kind, documents) in [("page", pages), ("feed", feeds)] {
+        let documents: Vec<(&str, String)> = at.into_iter().zip(documents).collect();
+        let found = visits_at(kind, &documents);
+        found.are_all_told(5, kind);
+        let days: Vec<String> = found.days().into_iter().map(|(day, _)| day).collect();
+        assert_eq!(days, ["2022-10-20", "2022-10-19", "2022-10-15", "2022-10-06", "2022-09-20"], "{kind}");
+    }
+}
+
+#[test]
+fn a_year_of_two_figures_is_read_once_the_source_has_shown_where_it_stands() {
+    let poll = |n: usize, date: &str| {
+        feed(&[format!(
+            "<item><title>{}</title><guid isPermaLink=\"false\">{n}</guid><pubDate>{date}</pubDate></item>",
+            HEADLINES[n]
+        )])
+    };
+    let shown =
+        visits("feed", &[poll(0, "28-09-22 10:00"), poll(1, "05-10-22 10:00"), poll(2, "06-10-22 10:00")]);
+    shown.are_all_told(3, "shown");
+    let days: Vec<String> = shown.days().into_iter().map(|(day, _)| day).collect();
+    assert_eq!(days, ["2022-09-28", "2022-10-05", "2022-10-06"]);
+    let open = visits("feed", &[poll(0, "05-10-22 10:00"), poll(1, "06-10-22 10:00"), poll(2, "2022")]);
+    open.are_all_told(3, "open");
+    assert!(open.days().iter().all(|(day, _)| day.is_empty()), "{:?}", open.days());
+}
