@@ -8,6 +8,7 @@ preferences = تفضيلاتك
 privacy = حماية البيانات
 read_online = القراءة على الويب
 other_topics = مواضيع أخرى
+editors_choice = اختيار المحررين
 feed = خلاصة Atom
 skip = الانتقال إلى المحتوى
 nothing_yet = لا شيء حتى الآن.

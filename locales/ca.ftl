@@ -8,6 +8,7 @@ preferences = Les vostres preferències
 privacy = Protecció de dades
 read_online = Llegir en línia
 other_topics = Altres temes
+editors_choice = La tria de la redacció
 feed = Canal Atom
 skip = Vés al contingut
 nothing_yet = Encara no hi ha res.

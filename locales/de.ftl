@@ -8,6 +8,7 @@ preferences = Ihre Einstellungen
 privacy = Datenschutz
 read_online = Online lesen
 other_topics = Weitere Themen
+editors_choice = Auswahl der Redaktion
 feed = Atom-Feed
 skip = Zum Inhalt springen
 nothing_yet = Noch nichts vorhanden.

@@ -7,6 +7,7 @@ preferences = Your preferences
 privacy = Data protection
 read_online = Read online
 other_topics = Other topics
+editors_choice = Editors’ choice
 feed = Atom feed
 skip = Skip to content
 nothing_yet = Nothing yet.

@@ -7,6 +7,7 @@ preferences = Sus preferencias
 privacy = Protección de datos
 read_online = Leer en línea
 other_topics = Otros temas
+editors_choice = Selección de la redacción
 feed = Canal Atom
 skip = Ir al contenido
 nothing_yet = Aún no hay noticias.

@@ -7,6 +7,7 @@ preferences = Vos préférences
 privacy = Protection des données
 read_online = Lire en ligne
 other_topics = Autres sujets
+editors_choice = Le choix de la rédaction
 feed = Flux Atom
 skip = Aller au contenu
 nothing_yet = Aucun article pour l’instant.

@@ -8,6 +8,7 @@ preferences = Preferensi Anda
 privacy = Perlindungan data
 read_online = Baca di web
 other_topics = Topik lain
+editors_choice = Pilihan redaksi
 feed = Umpan Atom
 skip = Langsung ke isi
 nothing_yet = Belum ada apa pun.

@@ -8,6 +8,7 @@ preferences = Le sue preferenze
 privacy = Protezione dei dati
 read_online = Leggi online
 other_topics = Altri temi
+editors_choice = Scelti dalla redazione
 feed = Feed Atom
 skip = Vai al contenuto
 nothing_yet = Ancora niente.

@@ -8,6 +8,7 @@ preferences = Uw voorkeuren
 privacy = Gegevensbescherming
 read_online = Online lezen
 other_topics = Andere onderwerpen
+editors_choice = Keuze van de redactie
 feed = Atom-feed
 skip = Naar de inhoud
 nothing_yet = Nog niets.

@@ -8,6 +8,7 @@ preferences = Suas preferências
 privacy = Proteção de dados
 read_online = Ler on-line
 other_topics = Outros temas
+editors_choice = Escolhas da redação
 feed = Feed Atom
 skip = Ir para o conteúdo
 nothing_yet = Nada por enquanto.

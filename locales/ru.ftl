@@ -8,6 +8,7 @@ preferences = Ваши настройки
 privacy = Защита данных
 read_online = Читать на сайте
 other_topics = Другие темы
+editors_choice = Выбор редакции
 feed = Лента Atom
 skip = Перейти к содержанию
 nothing_yet = Пока ничего нет.

@@ -8,6 +8,7 @@ preferences = Mapendeleo yako
 privacy = Ulinzi wa data
 read_online = Soma mtandaoni
 other_topics = Mada nyingine
+editors_choice = Chaguo la wahariri
 feed = Mlisho wa Atom
 skip = Nenda kwenye maudhui
 nothing_yet = Bado hakuna kitu.

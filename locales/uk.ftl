@@ -8,6 +8,7 @@ preferences = Ваші налаштування
 privacy = Захист даних
 read_online = Читати на сайті
 other_topics = Інші теми
+editors_choice = Вибір редакції
 feed = Стрічка Atom
 skip = Перейти до вмісту
 nothing_yet = Поки що нічого немає.

@@ -8,6 +8,7 @@ preferences = 您的偏好设置
 privacy = 数据保护
 read_online = 在线阅读
 other_topics = 其他主题
+editors_choice = 编辑精选
 feed = Atom 订阅源
 skip = 跳到正文
 nothing_yet = 暂无内容。

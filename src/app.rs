@@ -420,7 +420,7 @@ impl App {
     /// Queues all mail that is due.
     fn queue(&self) -> anyhow::Result<Vec<(DigestId, DigestReport)>> {
         let mut digest_reports = Vec::new();
-        queue::note_absent(self.store(), &self.config.digests)?;
+        queue::note_absent(self.store(), &self.config.digests, self.clock.now())?;
         for digest in &self.config.digests {
             self.check_not_stopped()?;
             digest_reports

@@ -27,7 +27,7 @@ use values::{DAY_SECONDS, parse_duration, parse_language};
 use crate::model::address::parse_web_url;
 use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
-use crate::model::digest::{Digest, DigestId, Newsletter};
+use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
@@ -446,6 +446,15 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         languages: section.list("languages", parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         recipients: section.list("recipients", Address::parse),
+        without_answer: section.parsed("without_answer", parse_without_answer).unwrap_or_default(),
+    }
+}
+
+fn parse_without_answer(text: &str) -> Result<WithoutAnswer, String> {
+    match text {
+        "send" => Ok(WithoutAnswer::Send),
+        "hold" => Ok(WithoutAnswer::Hold),
+        _ => Err(format!("\"{text}\" must be \"send\" or \"hold\"")),
     }
 }
 

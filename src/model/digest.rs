@@ -26,6 +26,22 @@ pub struct Digest {
     /// Maximum number of stories in an issue; the rest is counted and linked.
     pub entries_max: usize,
     pub recipients: Vec<Address>,
+    pub without_answer: WithoutAnswer,
+}
+
+/// What becomes of an issue that no editor released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutAnswer {
+    #[default]
+    Send,
+    Hold,
+}
+
+impl Digest {
+    /// Whether an issue waits until an editor releases it.
+    pub fn waits_for_editors(&self) -> bool {
+        self.without_answer == WithoutAnswer::Hold
+    }
 }
 
 /// `[newsletter]` of the configuration: the personal digests of subscribers.
