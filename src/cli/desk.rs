@@ -259,7 +259,7 @@ fn rule(app: &App, digest: &Digest, action: &DeskAction, who: &str) -> anyhow::R
 }
 
 fn looked_at(app: &App, digest: &Digest) -> anyhow::Result<DeskView> {
-    Ok(view(app.store(), app.catalog(), digest, app.clock.now())?)
+    Ok(view(app.store(), app.catalog(), digest, &digest.language, app.clock.now())?)
 }
 
 /// What a digest's next issue waits for, in words.

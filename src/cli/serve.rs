@@ -117,6 +117,7 @@ fn web_state(app: &App, mail_waits: Arc<Notify>) -> AppState {
         images: app.config.publish.images,
         pictures: Pictures::new(&app.refresher.client),
         newsletter: app.config.newsletter.clone(),
+        digests: app.config.digests.clone(),
         serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),
         sender: app.sender.as_ref().clone(),

@@ -252,7 +252,11 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         serve: read_serve(root.table("serve")),
-        digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
+        digests: root
+            .tables("digest")
+            .into_iter()
+            .map(|section| read_digest(section, &topics, public_url))
+            .collect(),
         sources: root
             .tables("source")
             .into_iter()
@@ -427,7 +431,7 @@ fn read_topic(section: Section) -> Topic {
     }
 }
 
-fn read_digest(section: Section, topics: &[Topic]) -> Digest {
+fn read_digest(section: Section, topics: &[Topic], has_address: bool) -> Digest {
     if !section.has("schedule") {
         section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
     }
@@ -447,7 +451,24 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         recipients: section.list("recipients", Address::parse),
         without_answer: section.parsed("without_answer", parse_without_answer).unwrap_or_default(),
+        review_seconds: read_review(&section, has_address),
+        editors: section.list("editors", Address::parse),
     }
+}
+
+/// How long before a slot the editors are sent what would go. It needs editors, who need links.
+fn read_review(section: &Section, has_address: bool) -> Option<u64> {
+    let seconds = section.seconds("review", parse_duration);
+    let fault = match (seconds, section.has("editors")) {
+        (Some(_), false) => "review is for editors: write editors = [\"name@example.org\"]",
+        (None, true) => {
+            "editors are sent each issue before it goes: write review = \"1h\" for how long before"
+        }
+        (Some(_), true) if !has_address => "review sends links to the editors: set url in [channel]",
+        _ => return seconds,
+    };
+    section.fault(section.at, fault);
+    seconds
 }
 
 fn parse_without_answer(text: &str) -> Result<WithoutAnswer, String> {
@@ -531,6 +552,20 @@ mod tests {
         assert_eq!((bucket.url.to_string().as_str(), bucket.variables.len()), ("s3://news/x", 1));
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(messages("[publish]\nto = \"s3://me:geheim@news\"\n")[0].contains("do not belong here"));
+    }
+
+    #[test]
+    fn a_review_needs_editors_and_an_address() {
+        let digest = |rest: &str| format!("[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\n{rest}");
+        let whole = digest("review = \"1h\"\neditors = [\"a@x.org\"]\nwithout_answer = \"hold\"\n");
+        let config = check(&format!("[channel]\nurl = \"https://x.org\"\n{whole}")).unwrap();
+        let digest_read = &config.digests[0];
+        assert_eq!((digest_read.review_seconds, digest_read.editors.len()), (Some(3_600), 1));
+        assert!(digest_read.waits_for_editors());
+        assert!(messages(&whole)[0].contains("set url in [channel]"));
+        assert!(messages(&digest("review = \"1h\"\n"))[0].contains("write editors = "));
+        assert!(messages(&digest("editors = [\"a@x.org\"]\n"))[0].contains("write review = "));
+        assert!(messages(&digest("without_answer = \"maybe\"\n"))[0].contains("\"send\" or \"hold\""));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Digest {
     pub entries_max: usize,
     pub recipients: Vec<Address>,
     pub without_answer: WithoutAnswer,
+    /// How long before a slot the editors are sent what would go, in seconds; if they are.
+    pub review_seconds: Option<u64>,
+    /// Who may shape the issue, by the links that they are sent.
+    pub editors: Vec<Address>,
 }
 
 /// What becomes of an issue that no editor released.
@@ -119,12 +123,20 @@ pub enum DigestId {
     Welcome,
     /// Replies by people, forwarded to whoever reads `reply_to`.
     Answer,
+    /// Issues before they go, for their editors.
+    Draft,
 }
 
 impl DigestId {
     /// The built-in digests.
-    pub const OWN: [DigestId; 5] =
-        [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Welcome, DigestId::Answer];
+    pub const OWN: [DigestId; 6] = [
+        DigestId::Personal,
+        DigestId::Operator,
+        DigestId::Confirmation,
+        DigestId::Welcome,
+        DigestId::Answer,
+        DigestId::Draft,
+    ];
 
     pub fn as_str(&self) -> &str {
         match self {
@@ -134,6 +146,7 @@ impl DigestId {
             DigestId::Confirmation => "_confirm",
             DigestId::Welcome => "_welcome",
             DigestId::Answer => "_answer",
+            DigestId::Draft => "_draft",
         }
     }
 }

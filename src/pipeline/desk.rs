@@ -208,6 +208,8 @@ mod tests {
             entries_max: 10,
             recipients: vec![],
             without_answer: WithoutAnswer::Send,
+            review_seconds: None,
+            editors: vec![],
         }
     }
 

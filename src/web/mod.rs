@@ -2,6 +2,7 @@
 //! leave.
 
 pub mod crowd;
+mod desk;
 pub mod files;
 mod forms;
 mod health;

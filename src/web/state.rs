@@ -12,7 +12,7 @@ use super::search::SearchPool;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
-use crate::model::digest::Newsletter;
+use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -37,6 +37,7 @@ pub struct AppState {
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
+    pub digests: Vec<Digest>,
     pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
     pub sender: Sender,

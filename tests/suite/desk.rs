@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::http::{Reply, Server};
+use crate::support::service::{Service, ask_whole};
 use crate::support::{App, header, kill_program, rss, text_part};
 
 const TITLES: [&str; 5] = [
@@ -258,4 +259,200 @@ fn a_run_that_is_killed_loses_no_held_story_and_tells_none_twice() {
             assert_eq!(all, want, "{address}, killed after {milliseconds} ms");
         }
     }
+}
+
+const REVIEWED: &str = "[[digest]]\nid = \"d\"\nlanguage = \"fr\"\nschedule = \"daily 08:00 Europe/Paris\"\nrecipients = [\"a@example.org\"]\nreview = \"1h\"\neditors = [\"ana@example.org\", \"bo@example.org\"]\n";
+
+/// The link to the desk in the draft for an editor, as a path.
+fn desk_of(app: &App, editor: &str) -> String {
+    let mails = mails_to(app, editor);
+    let text = text_part(mails.last().unwrap());
+    let link = text.split("https://news.example.org").nth(1).unwrap();
+    link.split_whitespace().next().unwrap().split('?').next().unwrap().to_owned()
+}
+
+/// A value for a form.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Sends a form of the desk.
+fn send(service: &Service, desk: &str, form: &[(&str, &str)]) -> (u16, String) {
+    let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let headers = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
+    service.ask("POST", desk, headers, &body.join("&"))
+}
+
+fn key(app: &App, title: &str) -> String {
+    let view = shown(app);
+    let groups =
+        view["groups"].as_array().unwrap().iter().flat_map(|group| group["stories"].as_array().unwrap());
+    let mut stories = groups.chain(view["left_out"].as_array().unwrap());
+    stories.find(|story| story["title"] == title).unwrap()["key"].as_i64().unwrap().to_string()
+}
+
+#[test]
+fn editors_get_the_draft_once_and_in_time_whoever_sends_it() {
+    let server = Server::always(Reply::ok(feed(2)));
+    let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));
+    app.at("2022-10-21T04:50:00Z").ok(&["run"]);
+    assert!(app.outbox().is_empty(), "more than an hour before eight in Paris");
+    app.at("2022-10-21T05:10:00Z");
+    let runs: Vec<_> = (0..3).map(|_| app.command(&["run"]).spawn().unwrap()).collect();
+    runs.into_iter().for_each(|mut run| assert!(run.wait().unwrap().success()));
+    app.at("2022-10-21T05:20:00Z").ok(&["run"]);
+    for editor in ["ana@example.org", "bo@example.org"] {
+        let mails = mails_to(&app, editor);
+        assert_eq!(mails.len(), 1, "{editor}");
+        let text = text_part(&mails[0]);
+        for want in
+            [TITLES[0], TITLES[1], "Ce numéro sera envoyé le 21 octobre 2022 à 08:00.", "&do=drop&story=1"]
+        {
+            assert!(text.replace('\n', " ").contains(want), "{want} is not in\n{text}");
+        }
+        assert!(!mails[0].contains("List-Unsubscribe"));
+        assert!(header(&mails[0], "Subject").starts_with("=?utf-8?"), "{}", header(&mails[0], "Subject"));
+    }
+    assert_ne!(desk_of(&app, "ana@example.org"), desk_of(&app, "bo@example.org"));
+    assert!(mails_to(&app, "a@example.org").is_empty());
+    app.at("2022-10-21T06:01:00Z").ok(&["run"]);
+    assert_eq!(mails_to(&app, "a@example.org").len(), 1, "nobody answered, and it goes");
+    app.later(24 * 60).ok(&["run"]);
+    assert_eq!(mails_to(&app, "bo@example.org").len(), 1, "there is nothing new");
+}
+
+#[test]
+fn a_link_that_is_followed_changes_nothing_and_a_button_does() {
+    let server = Server::always(Reply::ok(feed(4)));
+    let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));
+    app.at("2022-10-21T05:10:00Z").ok(&["run"]);
+    let (ana, bo) = (desk_of(&app, "ana@example.org"), desk_of(&app, "bo@example.org"));
+    let service = Service::start(&app);
+    let before = shown(&app);
+    let drop = key(&app, TITLES[0]);
+    for query in ["", &format!("?do=drop&story={drop}"), "?l=ar", "/preview", "/preview?l=es&part=text"] {
+        let (status, page) = service.ask("GET", &format!("{ana}{query}"), "", "");
+        assert!(status == 200 && page.contains(TITLES[0]), "{query}: {status} {page}");
+    }
+    let (_, asked) = service.ask("GET", &format!("{ana}?do=drop&story={drop}"), "", "");
+    assert!(asked.contains("<button name=\"do\" value=\"drop\">Écarter</button>"), "{asked}");
+    assert_eq!(shown(&app), before);
+    for target in [ana.clone(), format!("{ana}/preview")] {
+        let whole = ask_whole(service.address(), "GET", &target, "").to_lowercase();
+        let head = whole.split("\r\n\r\n").next().unwrap();
+        for want in ["cache-control: no-store", "referrer-policy: no-referrer", "default-src 'none'"] {
+            assert!(head.contains(want), "{want} is not in {head}");
+        }
+    }
+    // Nobody else's forms, nor links that are not ours.
+    let foreign = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: cross-site\r\n";
+    assert_eq!(service.ask("POST", &ana, foreign, &format!("do=drop&story={drop}")).0, 403);
+    assert_eq!(service.ask("GET", &ana.replacen("/desk/", "/desk/x", 1), "", "").0, 404);
+    assert_eq!(send(&service, &format!("{ana}x"), &[("do", "drop"), ("story", &drop)]).0, 404);
+    assert_eq!(send(&service, &ana, &[("do", "burn"), ("story", &drop)]).0, 422);
+    assert_eq!(send(&service, &ana, &[("do", "drop"), ("story", "77")]).0, 404);
+    assert_eq!(shown(&app), before);
+    // Two editors.
+    assert_eq!(send(&service, &ana, &[("do", "drop"), ("story", &drop)]).0, 303);
+    let pin = key(&app, TITLES[2]);
+    assert_eq!(send(&service, &bo, &[("do", "pin"), ("story", &pin)]).0, 303);
+    let log = app.ok(&["desk", "log"]);
+    assert!(log.contains("ana@example.org  drop") && log.contains("bo@example.org  pin"), "{log}");
+    let of = |title: &str| key(&app, title);
+    let (one, other) = (of(TITLES[1]), of(TITLES[3]));
+    assert_eq!(send(&service, &bo, &[("do", "up"), ("story", &other), ("before", &one)]).0, 303);
+    assert_eq!(
+        send(
+            &service,
+            &bo,
+            &[("do", "add"), ("title", "À nous"), ("text", "Texte"), ("url", "https://nous.example/")]
+        )
+        .0,
+        303
+    );
+    assert_eq!(send(&service, &bo, &[("do", "add"), ("title", "x"), ("url", "javascript:alert(1)")]).0, 422);
+    let titles: Vec<String> = outline(&shown(&app)).into_iter().flat_map(|(_, titles)| titles).collect();
+    assert!(titles.contains(&"À nous".to_owned()) && titles[0] == TITLES[2], "{titles:?}");
+    let undo = shown(&app)["log"][0]["number"].to_string();
+    assert_eq!(send(&service, &ana, &[("do", "undo"), ("ruling", &undo)]).0, 303);
+    assert!(!app.ok(&["desk", "show"]).contains("À nous"));
+    // The link ends with the issue.
+    app.at("2022-10-21T06:01:00Z").ok(&["run"]);
+    assert_eq!(told(&mails_to(&app, "a@example.org")[0], &TITLES), [TITLES[2], TITLES[3], TITLES[1]]);
+    assert_eq!(service.ask("GET", &ana, "", "").0, 404);
+    assert_eq!(send(&service, &ana, &[("do", "pin"), ("story", &pin)]).0, 404);
+}
+
+#[test]
+fn what_another_editor_wrote_in_the_meantime_is_shown_and_not_lost() {
+    let server = Server::always(Reply::ok(feed(2)));
+    let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));
+    app.at("2022-10-21T05:10:00Z").ok(&["run"]);
+    let (ana, bo) = (desk_of(&app, "ana@example.org"), desk_of(&app, "bo@example.org"));
+    let service = Service::start(&app);
+    let story = key(&app, TITLES[0]);
+    let write = |desk: &str, version: &str, was: &str, headline: &str, summary: &str| {
+        let form = [
+            ("do", "write"),
+            ("version", version),
+            ("story", story.as_str()),
+            ("was_headline", was),
+            ("was_summary", ""),
+            ("headline", headline),
+            ("summary", summary),
+        ];
+        send(&service, desk, &form)
+    };
+    let introduce = |desk: &str, text: &str| {
+        send(&service, desk, &[("do", "introduce"), ("version", "0"), ("introduction", text)])
+    };
+    assert_eq!(write(&ana, "0", "", "Le titre d’Ana <i>", "").0, 303);
+    // Bo saw the page before: another field of the same story is another matter, the same one is not.
+    assert_eq!(write(&bo, "0", "", "", "Le résumé de Bo").0, 303);
+    let (status, page) = write(&bo, "0", "", "Le titre de Bo", "");
+    assert_eq!(status, 409);
+    for want in ["ana@example.org", "Le titre d’Ana &lt;i&gt;", "Le titre de Bo", "pas été enregistré"] {
+        assert!(page.contains(want), "{want} is not in {page}");
+    }
+    assert_eq!(introduce(&bo, "Bonjour\r\n\r\n<script>alert(1)</script>").0, 303);
+    assert_eq!(introduce(&ana, "Salut").0, 409);
+    let version = shown(&app)["version"].to_string();
+    assert_eq!(write(&bo, &version, "Le titre d’Ana <i>", "Le titre de Bo", "").0, 303);
+    let (_, preview) = service.ask("GET", &format!("{ana}/preview"), "", "");
+    for want in ["Le titre de Bo", "Le résumé de Bo", "Bonjour", "&lt;script&gt;"] {
+        assert!(preview.contains(want), "{want} is not in {preview}");
+    }
+    assert!(!preview.contains("<script") && !preview.contains("@@"));
+    // An editor who is taken out of the configuration has no link any more.
+    drop(service);
+    app.configure(&format!("{}{}", source(&server), REVIEWED.replace(", \"bo@example.org\"", "")));
+    let service = Service::start(&app);
+    assert_eq!(service.ask("GET", &ana, "", "").0, 200);
+    assert_eq!(service.ask("GET", &bo, "", "").0, 404);
+}
+
+#[test]
+fn an_issue_that_waits_for_an_editor_goes_when_one_of_them_says_so() {
+    let server = Server::always(Reply::ok(feed(2)));
+    let held = format!("{REVIEWED}without_answer = \"hold\"\n");
+    let mut app = App::new(&format!("{}{held}", source(&server)));
+    app.at("2022-10-21T05:10:00Z").ok(&["run"]);
+    let ana = desk_of(&app, "ana@example.org");
+    let ran = app.at("2022-10-21T06:01:00Z").run(&["run"]);
+    assert!(ran.code == 0 && ran.stderr.contains("waits for an editor"), "{}", ran.stderr);
+    assert!(app.ok(&["digest"]).contains("d: waits for an editor to release it"));
+    assert!(mails_to(&app, "a@example.org").is_empty());
+    assert!(app.ok(&["desk", "list"]).contains("2 stories, 0 left out, waits for an editor"));
+    server.answer(|_| Reply::ok(feed(3)));
+    app.at("2022-10-21T07:01:00Z").ok(&["run"]);
+    let service = Service::start(&app);
+    assert_eq!(send(&service, &ana, &[("do", "release")]).0, 303);
+    drop(service);
+    app.at("2022-10-21T07:02:00Z").ok(&["run"]);
+    let mails = mails_to(&app, "a@example.org");
+    assert_eq!((mails.len(), told(&mails[0], &TITLES).len()), (1, 3), "what came while it waited as well");
+    // The next one waits again, and is told of again.
+    server.answer(|_| Reply::ok(feed(4)));
+    app.at("2022-10-22T06:02:00Z").ok(&["run"]);
+    assert_eq!((mails_to(&app, "a@example.org").len(), mails_to(&app, "ana@example.org").len()), (1, 2));
 }

@@ -26,8 +26,11 @@ pub struct DeskView {
     /// Whether it waits until an editor releases it.
     pub waits: bool,
     pub is_released: bool,
-    /// In the language of the digest; empty if there is none.
+    /// Of the texts and of the words around them.
+    pub language: String,
+    /// In that language; empty if there is none.
     pub introduction: String,
+    pub is_introduction_everywhere: bool,
     pub groups: Vec<DeskGroup>,
     /// What is dropped or held.
     pub left_out: Vec<DeskStory>,
@@ -97,7 +100,7 @@ pub fn name_of(story: &Story) -> String {
     }
 }
 
-/// Renders the open draft of a digest, or what would be one, for editors.
+/// The open draft of a digest, or what would be one, as editors see it for readers of a language.
 ///
 /// # Errors
 /// When the store fails.
@@ -105,6 +108,7 @@ pub fn view(
     store: &Store,
     catalog: Catalog,
     digest: &Digest,
+    language: &str,
     now: Timestamp,
 ) -> Result<DeskView, StoreError> {
     let (news, draft, rulings, log) = store.read(|r| {
@@ -115,16 +119,19 @@ pub fn view(
         let log = log(r, &rulings)?;
         Ok::<_, StoreError>((news, draft, rulings, log))
     })?;
-    let desk = DeskReader { catalog, digest, interests: digest::interests(digest), news: &news, draft };
-    let (stories, leads) = news.stories(&digest.language, &catalog.channel.title);
+    let interests = digest::interests(digest);
+    let desk = DeskReader { catalog, digest, language, interests, news: &news, draft };
+    let (stories, leads) = news.stories(language, &catalog.channel.title);
     let slot = desk.draft.as_ref().map(|draft| draft.slot).or_else(|| digest.schedule.next_slot(now));
-    let introduction = news.own.introduction(&digest.language);
+    let introduction = news.own.introduction(language);
     Ok(DeskView {
         digest: digest.id.to_string(),
         slot: slot.unwrap_or(now),
         version: rulings.last().map_or(0, |ruling| ruling.key.0),
         waits: digest.waits_for_editors(),
         is_released: news.own.is_released,
+        language: language.to_owned(),
+        is_introduction_everywhere: introduction.is_some_and(|text| text.is_everywhere),
         introduction: introduction.map(|text| text.text.clone()).unwrap_or_default(),
         groups: desk.groups(&stories, leads),
         left_out: desk.left_out(&stories),
@@ -136,6 +143,7 @@ pub fn view(
 struct DeskReader<'a> {
     catalog: Catalog<'a>,
     digest: &'a Digest,
+    language: &'a str,
     interests: Interests,
     news: &'a DigestNews,
     draft: Option<Draft>,
@@ -144,11 +152,11 @@ struct DeskReader<'a> {
 impl DeskReader<'_> {
     /// The stories under the headings of the issue.
     fn groups(&self, stories: &[Story], leads: usize) -> Vec<DeskGroup> {
-        let t = phrases(spoken(&self.digest.language, &self.catalog.channel.language));
+        let t = phrases(spoken(self.language, &self.catalog.channel.language));
         let topics = self.catalog.topics.iter().filter(|topic| self.interests.has_topic(&topic.id));
         let headings: Vec<(&str, &str)> = [("", t["editors_choice"])]
             .into_iter()
-            .chain(topics.map(|topic| (topic.id.as_str(), topic.label(&self.digest.language))))
+            .chain(topics.map(|topic| (topic.id.as_str(), topic.label(self.language))))
             .chain([("", t["other_topics"])])
             .collect();
         let mut groups: Vec<DeskGroup> = headings
@@ -176,7 +184,7 @@ impl DeskReader<'_> {
     }
 
     fn story(&self, story: &Story, is_beyond: bool) -> DeskStory {
-        let language = &self.digest.language;
+        let language = self.language;
         let draft = self.draft.as_ref().map(|draft| draft.key);
         let text = |field| self.news.rulings.text_of(story, field, language, draft);
         let (headline, summary) = (text(DeskField::Headline), text(DeskField::Summary));

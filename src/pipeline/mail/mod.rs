@@ -1,10 +1,11 @@
 //! Mail pipelines: queueing (`queue`), sending (`outbox`), when to stop sending (`brake`), mail hold-ups (`incident`), deleting old
-//! mail (`forget`), what is new as editors shape it (`news`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
+//! mail (`forget`), what is new as editors shape it (`news`), drafts for editors (`drafts`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
 //! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
 pub mod bounces;
 mod brake;
 mod crowd;
+pub mod drafts;
 pub mod forget;
 pub mod import;
 pub mod inbound;

@@ -231,11 +231,25 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
     Ok(Preview { stories, issue, is_released, last: news.last, revision: news.revision })
 }
 
+/// Renders the issue of a configured digest that would be sent now as it would be in a language.
+///
+/// # Errors
+/// When the store or a template fails.
+pub fn preview_in(
+    store: &Store,
+    context: MailContext,
+    digest: &Digest,
+    language: &str,
+) -> anyhow::Result<Issue> {
+    let news = store.read(|r| DigestNews::of(r, digest))?;
+    Ok(compose(context, digest, &news, &context.coming(store)?, language)?.1)
+}
+
 /// Renders the issue of a configured digest in a language.
 ///
 /// # Errors
 /// When a template fails.
-pub(crate) fn compose(
+fn compose(
     context: MailContext,
     digest: &Digest,
     news: &DigestNews,
