@@ -363,6 +363,7 @@ fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
         title: section.string("title").unwrap_or_else(|| id.clone()),
         language: section.parsed("language", parse_language),
         interests: interests.sorted(),
+        is_chosen: section.boolean("pinned", false),
         id,
     }
 }

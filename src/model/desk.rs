@@ -133,9 +133,13 @@ impl DeskAction {
         }
     }
 
-    /// Whether it changes what is published besides mail.
+    /// Whether it may change what is published besides mail.
     pub fn is_public(&self) -> bool {
-        matches!(self, DeskAction::Write(DeskText { is_everywhere: true, story: Some(_), .. }))
+        match self {
+            DeskAction::Pin(_) | DeskAction::Drop(_) | DeskAction::Hold(_) | DeskAction::Clear(_) => true,
+            DeskAction::Write(text) => text.is_everywhere && text.story.is_some(),
+            DeskAction::Move { .. } | DeskAction::Add(_) | DeskAction::Release | DeskAction::Undo(_) => false,
+        }
     }
 }
 
@@ -273,7 +277,10 @@ impl HandStory {
 pub enum StoryPlace {
     /// Nobody ruled.
     Free,
-    Pinned,
+    /// It leads; and whether the draft on which that was ruled is still open.
+    Pinned {
+        is_open: bool,
+    },
     Dropped,
     /// It waits until the draft is closed.
     Held {
@@ -295,7 +302,7 @@ impl StoryRulings {
         let mut all = StoryRulings::default();
         for ruling in rulings.iter().filter(|ruling| ruling.undone.is_none()) {
             let place = match &ruling.action {
-                DeskAction::Pin(_) => StoryPlace::Pinned,
+                DeskAction::Pin(_) => StoryPlace::Pinned { is_open: ruling.is_open },
                 DeskAction::Drop(_) => StoryPlace::Dropped,
                 DeskAction::Hold(_) => StoryPlace::Held { draft: ruling.draft, is_open: ruling.is_open },
                 DeskAction::Clear(_) => StoryPlace::Free,
@@ -329,14 +336,14 @@ impl StoryRulings {
         match self.place_of(story) {
             StoryPlace::Dropped => true,
             StoryPlace::Held { draft: holding, is_open } => is_open && draft == Some(holding),
-            StoryPlace::Free | StoryPlace::Pinned => false,
+            StoryPlace::Free | StoryPlace::Pinned { .. } => false,
         }
     }
 
     /// Moves the stories that are pinned to the beginning, in the order in which they were pinned; returns how many there are.
     fn lead(&self, stories: &mut [Story]) -> usize {
         let pinned = |story: &Story| match self.last_of(story) {
-            Some((key, StoryPlace::Pinned)) => Some(key),
+            Some((key, StoryPlace::Pinned { .. })) => Some(key),
             _ => None,
         };
         stories.sort_by_cached_key(|story| pinned(story).map_or((true, RulingKey(0)), |key| (false, key)));
@@ -586,7 +593,7 @@ mod tests {
     fn a_ruling_follows_its_entry_into_another_story() {
         let all =
             StoryRulings::of(&rulings(vec![DeskAction::Pin(EntryKey(2)), DeskAction::Drop(EntryKey(1))]));
-        assert_eq!(all.place_of(&story(&[2, 5])), StoryPlace::Pinned);
+        assert_eq!(all.place_of(&story(&[2, 5])), StoryPlace::Pinned { is_open: true });
         assert_eq!(all.place_of(&story(&[1, 2])), StoryPlace::Dropped, "as was ruled last");
         assert_eq!(all.place_of(&story(&[5])), StoryPlace::Free);
     }
@@ -597,7 +604,7 @@ mod tests {
             rulings(vec![DeskAction::Pin(EntryKey(1)), DeskAction::Drop(EntryKey(1)), DeskAction::Release]);
         all[1].undone = Some(RulingKey(4));
         all[2].undone = Some(RulingKey(5));
-        assert_eq!(StoryRulings::of(&all).place_of(&story(&[1])), StoryPlace::Pinned);
+        assert_eq!(StoryRulings::of(&all).place_of(&story(&[1])), StoryPlace::Pinned { is_open: true });
         assert!(!DraftRulings::of(DraftKey(7), &all).is_released);
     }
 

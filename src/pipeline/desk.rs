@@ -3,6 +3,8 @@
 
 pub mod view;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::model::desk::{DeskAction, DeskRuling, DeskText, Draft, StoryPlace, StoryRulings, conflict};
@@ -49,6 +51,36 @@ pub fn open_within(unit: &Unit<Write>, digest: &Digest, now: Timestamp) -> Resul
     let due = digest.schedule.last_slot(now).filter(|slot| filled.is_some_and(|filled| filled < *slot));
     let slot = due.or_else(|| digest.schedule.next_slot(now)).unwrap_or(now);
     unit.desk().open(&digest.id, slot, now)
+}
+
+/// Closes a draft whose issue is queued: what was pinned in it is public from now on.
+///
+/// # Errors
+/// When the store fails.
+pub fn close(unit: &Unit<Write>, draft: &Draft, seen: EntryKey, now: Timestamp) -> Result<(), StoreError> {
+    for ruling in unit.desk().rulings_on(draft.key)? {
+        match ruling.action {
+            DeskAction::Pin(story) if ruling.undone.is_none() => unit.desk().mark_dirty(story)?,
+            _ => {}
+        }
+    }
+    unit.desk().close(draft.key, now, seen)
+}
+
+/// Which stories editors chose, in an issue that has gone.
+///
+/// # Errors
+/// When the store fails.
+pub fn chosen<'a, A>(
+    unit: &Unit<A>,
+    stories: impl Iterator<Item = &'a Story>,
+) -> Result<HashSet<String>, StoreError> {
+    let stories: Vec<&Story> = stories.collect();
+    let entries: Vec<EntryKey> =
+        stories.iter().flat_map(|story| &story.versions).map(|version| version.order).collect();
+    let rulings = StoryRulings::of(&unit.desk().rulings_about(&entries)?);
+    let is_chosen = |story: &&Story| rulings.place_of(story) == StoryPlace::Pinned { is_open: false };
+    Ok(stories.into_iter().filter(is_chosen).map(|story| story.id.clone()).collect())
 }
 
 /// The rulings on some stories.

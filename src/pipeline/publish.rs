@@ -189,9 +189,11 @@ impl Publisher<'_> {
             known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
         let mut new = Vec::new();
         for publication in self.publications {
-            let contents = serde_json::to_string(
-                &json!({ "tastes": publication.interests, "language": publication.language }),
-            )?;
+            let mut contents = json!({ "tastes": publication.interests, "language": publication.language });
+            if publication.is_chosen {
+                contents["pinned"] = json!(true);
+            }
+            let contents = serde_json::to_string(&contents)?;
             if known.get(&publication.path) != Some(&contents) {
                 new.push((publication, contents));
             }
@@ -283,6 +285,11 @@ impl Publisher<'_> {
             .collect();
         store.write(|w| {
             let dirty = w.publishing().dirty_stories(keys)?;
+            let chosen = if others.iter().any(|publication| publication.is_chosen) {
+                desk::chosen(w, dirty.iter().filter_map(|dirty| dirty.story.as_ref()))?
+            } else {
+                HashSet::new()
+            };
             let clean: Vec<StoryKey> = dirty.iter().map(|dirty| dirty.key).collect();
             let (mut placed, mut places) = (Vec::new(), Vec::new());
             for DirtyStory { key, story } in dirty {
@@ -300,6 +307,12 @@ impl Publisher<'_> {
                     .chain(own)
                     .filter(|publication| story.wanted_since(&publication.interests).is_some())
                 {
+                    if publication.is_chosen && !chosen.contains(&story.id) {
+                        if w.publishing().take_out(key, &publication.path)? {
+                            behind.extend(publication_files(publication));
+                        }
+                        continue;
+                    }
                     placed.push(PlacedStory { publication: &publication.path, story: key, sort_date });
                     places.push(publication);
                 }

@@ -486,6 +486,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
 fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
     let now = at(NOW);
     insert(w, 4, features)?;
+    w.publishing().take_out(StoryKey(1), &PublicationKey::Channel)?;
     w.publishing().withdraw_story(StoryKey(1))?;
     w.mailing().set_archived(IssueKey(1))?;
     w.mailing().set_unarchived(IssueKey(1))?;

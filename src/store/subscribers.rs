@@ -314,7 +314,8 @@ impl Subscribers<'_, Write> {
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
         let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12";
+                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12,
+                       owed = CASE WHEN subscriber.state = 'active' THEN subscriber.owed ELSE '' END";
         let parameters = params![
             subscriber.address.as_str(),
             hash,

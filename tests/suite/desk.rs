@@ -456,3 +456,28 @@ fn an_issue_that_waits_for_an_editor_goes_when_one_of_them_says_so() {
     app.at("2022-10-22T06:02:00Z").ok(&["run"]);
     assert_eq!((mails_to(&app, "a@example.org").len(), mails_to(&app, "ana@example.org").len()), (1, 2));
 }
+
+#[test]
+fn what_editors_pinned_has_a_feed_of_its_own_once_the_issue_has_gone() {
+    let server = Server::always(Reply::ok(feed(3)));
+    let picks = "[[feed]]\nid = \"picks\"\ntitle = \"Our choice\"\npinned = true\n";
+    let mut app = App::new(&format!("{}{DIGEST}{picks}", source(&server)));
+    app.ok(&["fetch"]);
+    app.ok(&["desk", "pin", &id(&app, TITLES[0])]);
+    app.ok(&["desk", "pin", &id(&app, TITLES[1])]);
+    app.ok(&["desk", "undo"]);
+    let told = |app: &App| -> Vec<Vec<&str>> {
+        let files = ["atom.xml", "rss.xml", "feed.json", "index.html"];
+        let texts = files.map(|file| app.read(&format!("public/feeds/picks/{file}")));
+        texts.iter().map(|text| TITLES.into_iter().filter(|title| text.contains(title)).collect()).collect()
+    };
+    app.ok(&["publish"]);
+    assert_eq!(told(&app), [vec![""; 0], vec![], vec![], vec![]], "an editor may still take it back");
+    app.ok(&["run"]);
+    app.later(5).ok(&["run"]);
+    assert_eq!(told(&app), vec![vec![TITLES[0]]; 4]);
+    assert!(app.read("public/atom.xml").contains(TITLES[2]));
+    app.ok(&["desk", "clear", &id(&app, TITLES[0])]);
+    app.ok(&["publish"]);
+    assert_eq!(told(&app), vec![vec![""; 0]; 4]);
+}

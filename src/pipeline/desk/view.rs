@@ -189,7 +189,7 @@ impl DeskReader<'_> {
         let text = |field| self.news.rulings.text_of(story, field, language, draft);
         let (headline, summary) = (text(DeskField::Headline), text(DeskField::Summary));
         let place = match self.news.rulings.place_of(story) {
-            StoryPlace::Pinned => "pinned",
+            StoryPlace::Pinned { .. } => "pinned",
             StoryPlace::Dropped => "dropped",
             StoryPlace::Held { draft: holding, is_open: true } if Some(holding) == draft => "held",
             StoryPlace::Held { .. } | StoryPlace::Free => "free",

@@ -17,6 +17,7 @@ use crate::model::schedule::Schedule;
 use crate::model::source::Source;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
+use crate::pipeline::desk;
 use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Read, Store, StoreError, Unit, Write};
 use crate::support::clock::Interrupted;
 use crate::support::text::wrapped;
@@ -120,7 +121,7 @@ fn fill(
     let count = unit.mailing().queue_issue(&new, message_id)?.ok_or(IssueNotQueued::Taken)?;
     unit.mailing().put_digest_mark(&digest.id, preview.last)?;
     if let Some(draft) = unit.desk().open_draft(&digest.id)? {
-        unit.desk().close(draft.key, now, preview.last)?;
+        desk::close(unit, &draft, preview.last, now)?;
     }
     Ok(count)
 }
