@@ -97,6 +97,7 @@ desk_hold = تأجيل إلى العدد التالي
 desk_before = تحريك إلى الأعلى
 desk_after = تحريك إلى الأسفل
 desk_edit = تعديل
+desk_merge = دمج مع
 desk_headline = العنوان
 desk_summary = الملخص
 desk_introduction = المقدمة

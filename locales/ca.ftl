@@ -97,6 +97,7 @@ desk_hold = Guarda per al pròxim número
 desk_before = Amunt
 desk_after = Avall
 desk_edit = Edita
+desk_merge = Uneix amb
 desk_headline = Titular
 desk_summary = Resum
 desk_introduction = Introducció

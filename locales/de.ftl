@@ -97,6 +97,7 @@ desk_hold = Für die nächste Ausgabe zurückhalten
 desk_before = Nach oben
 desk_after = Nach unten
 desk_edit = Bearbeiten
+desk_merge = Zusammenlegen mit
 desk_headline = Überschrift
 desk_summary = Zusammenfassung
 desk_introduction = Einleitung

@@ -96,6 +96,7 @@ desk_hold = Hold for the next issue
 desk_before = Move up
 desk_after = Move down
 desk_edit = Edit
+desk_merge = Merge with
 desk_headline = Headline
 desk_summary = Summary
 desk_introduction = Introduction

@@ -96,6 +96,7 @@ desk_hold = Guardar para el próximo número
 desk_before = Subir
 desk_after = Bajar
 desk_edit = Editar
+desk_merge = Unir con
 desk_headline = Titular
 desk_summary = Resumen
 desk_introduction = Introducción

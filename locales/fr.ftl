@@ -96,6 +96,7 @@ desk_hold = Garder pour le prochain numéro
 desk_before = Monter
 desk_after = Descendre
 desk_edit = Modifier
+desk_merge = Fusionner avec
 desk_headline = Titre
 desk_summary = Résumé
 desk_introduction = Introduction

@@ -97,6 +97,7 @@ desk_hold = Tahan untuk edisi berikutnya
 desk_before = Naikkan
 desk_after = Turunkan
 desk_edit = Sunting
+desk_merge = Gabungkan dengan
 desk_headline = Judul
 desk_summary = Ringkasan
 desk_introduction = Pengantar

@@ -97,6 +97,7 @@ desk_hold = Tieni per il prossimo numero
 desk_before = Sposta su
 desk_after = Sposta giù
 desk_edit = Modifica
+desk_merge = Unisci a
 desk_headline = Titolo
 desk_summary = Riassunto
 desk_introduction = Introduzione

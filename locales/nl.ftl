@@ -97,6 +97,7 @@ desk_hold = Bewaren voor het volgende nummer
 desk_before = Omhoog
 desk_after = Omlaag
 desk_edit = Bewerken
+desk_merge = Samenvoegen met
 desk_headline = Kop
 desk_summary = Samenvatting
 desk_introduction = Inleiding

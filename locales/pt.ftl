@@ -97,6 +97,7 @@ desk_hold = Guardar para o próximo número
 desk_before = Subir
 desk_after = Descer
 desk_edit = Editar
+desk_merge = Unir a
 desk_headline = Título
 desk_summary = Resumo
 desk_introduction = Introdução

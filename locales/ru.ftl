@@ -97,6 +97,7 @@ desk_hold = Отложить до следующего выпуска
 desk_before = Выше
 desk_after = Ниже
 desk_edit = Изменить
+desk_merge = Объединить с
 desk_headline = Заголовок
 desk_summary = Краткое содержание
 desk_introduction = Вступление

@@ -97,6 +97,7 @@ desk_hold = Weka kwa toleo lijalo
 desk_before = Sogeza juu
 desk_after = Sogeza chini
 desk_edit = Hariri
+desk_merge = Unganisha na
 desk_headline = Kichwa cha habari
 desk_summary = Muhtasari
 desk_introduction = Utangulizi

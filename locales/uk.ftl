@@ -97,6 +97,7 @@ desk_hold = Відкласти до наступного випуску
 desk_before = Вище
 desk_after = Нижче
 desk_edit = Змінити
+desk_merge = Об’єднати з
 desk_headline = Заголовок
 desk_summary = Стислий виклад
 desk_introduction = Вступ

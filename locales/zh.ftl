@@ -97,6 +97,7 @@ desk_hold = 留到下一期
 desk_before = 上移
 desk_after = 下移
 desk_edit = 编辑
+desk_merge = 合并到
 desk_headline = 标题
 desk_summary = 摘要
 desk_introduction = 导语

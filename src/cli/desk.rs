@@ -10,8 +10,10 @@ use crate::app::{App, Usage};
 use crate::model::desk::{DeskAction, DeskField, DeskText, HandStory};
 use crate::model::digest::Digest;
 use crate::model::keys::{EntryKey, RulingKey};
+use crate::model::mail_address::Address;
 use crate::pipeline::desk::view::{DeskLogLine, DeskStory, DeskView, view};
 use crate::pipeline::desk::{self, DeskOutcome};
+use crate::pipeline::mail::drafts::desk_token;
 use crate::support::i18n::parse_interface_language;
 use crate::support::terminal::{self, outln};
 use crate::support::text::{did_you_mean, many};
@@ -77,6 +79,8 @@ enum DeskCommand {
         #[arg(long, value_name = "STORY")]
         after: Option<String>,
     },
+    /// Merge two stories into one, for good, as `courant merge` does.
+    Merge { story: String, other: String },
     /// Write a headline; an empty one takes it back.
     Headline {
         story: String,
@@ -115,6 +119,11 @@ enum DeskCommand {
     },
     /// Let the next issue go, where it waits for that.
     Release,
+    /// Print an editor's link to the desk of the next issue.
+    Link {
+        /// The editor's address.
+        editor: String,
+    },
     /// List who did what.
     Log {
         /// Output format.
@@ -132,6 +141,7 @@ pub(super) fn desk(app: &App, wanted: &DeskArguments) -> anyhow::Result<()> {
     match &wanted.command {
         DeskCommand::Show { format } => show(app, digest, *format),
         DeskCommand::Log { format } => log(app, digest, *format),
+        DeskCommand::Link { editor } => link(app, digest, editor),
         command => {
             let action = action(app, digest, command)?;
             rule(app, digest, &action, &wanted.by)
@@ -191,6 +201,9 @@ fn action(app: &App, digest: &Digest, command: &DeskCommand) -> anyhow::Result<D
                 is_after: after.is_some(),
             }
         }
+        DeskCommand::Merge { story: name, other } => {
+            DeskAction::Merge { story: story(app, name)?, other: story(app, other)? }
+        }
         DeskCommand::Headline { story, text, options } => {
             write(DeskField::Headline, Some(story), text, options)?
         }
@@ -206,7 +219,10 @@ fn action(app: &App, digest: &Digest, command: &DeskCommand) -> anyhow::Result<D
         }
         DeskCommand::Undo { number } => DeskAction::Undo(undone(app, digest, *number)?),
         DeskCommand::Release => DeskAction::Release,
-        DeskCommand::List { .. } | DeskCommand::Show { .. } | DeskCommand::Log { .. } => {
+        DeskCommand::List { .. }
+        | DeskCommand::Show { .. }
+        | DeskCommand::Log { .. }
+        | DeskCommand::Link { .. } => {
             anyhow::bail!("nothing is ruled by this")
         }
     })
@@ -255,6 +271,19 @@ fn rule(app: &App, digest: &Digest, action: &DeskAction, who: &str) -> anyhow::R
         }
     };
     outln!("{}: {said}", digest.id);
+    Ok(())
+}
+
+fn link(app: &App, digest: &Digest, editor: &str) -> anyhow::Result<()> {
+    let address = Address::parse(editor).map_err(Usage)?;
+    let Some(editor) = digest.editors.iter().find(|known| **known == address) else {
+        return Err(Usage(format!("{address} is not among the editors of {}", digest.id)).into());
+    };
+    let Some(public) = &app.sender.public_url else {
+        return Err(Usage("there is no address to link to: set url in [channel]".into()).into());
+    };
+    let draft = desk::open(app.store(), digest, app.clock.now())?;
+    outln!("{public}/desk/{}", desk_token(&app.sender.key, &draft, editor));
     Ok(())
 }
 

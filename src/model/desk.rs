@@ -96,6 +96,11 @@ pub enum DeskAction {
         other: EntryKey,
         is_after: bool,
     },
+    /// Two stories are one, for good.
+    Merge {
+        story: EntryKey,
+        other: EntryKey,
+    },
     Write(DeskText),
     Add(HandStory),
     /// The issue may go, if it waits for that.
@@ -113,6 +118,7 @@ impl DeskAction {
             DeskAction::Clear(_) => "clear",
             DeskAction::Move { is_after: false, .. } => "before",
             DeskAction::Move { is_after: true, .. } => "after",
+            DeskAction::Merge { .. } => "merge",
             DeskAction::Write(text) => text.field.as_str(),
             DeskAction::Add(_) => "add",
             DeskAction::Release => "release",
@@ -127,10 +133,24 @@ impl DeskAction {
             | DeskAction::Drop(story)
             | DeskAction::Hold(story)
             | DeskAction::Clear(story)
+            | DeskAction::Merge { story, .. }
             | DeskAction::Move { story, .. } => Some(*story),
             DeskAction::Write(text) => text.story,
             DeskAction::Add(_) | DeskAction::Release | DeskAction::Undo(_) => None,
         }
+    }
+
+    /// Another story that it is about.
+    pub fn other(&self) -> Option<EntryKey> {
+        match self {
+            DeskAction::Move { other, .. } | DeskAction::Merge { other, .. } => Some(*other),
+            _ => None,
+        }
+    }
+
+    /// Whether it can be undone: stories that were merged can only be split.
+    pub fn can_be_undone(&self) -> bool {
+        !matches!(self, DeskAction::Undo(_) | DeskAction::Merge { .. })
     }
 
     /// Whether it may change what is published besides mail.
@@ -138,7 +158,9 @@ impl DeskAction {
         match self {
             DeskAction::Pin(_) | DeskAction::Drop(_) | DeskAction::Hold(_) | DeskAction::Clear(_) => true,
             DeskAction::Write(text) => text.is_everywhere && text.story.is_some(),
-            DeskAction::Move { .. } | DeskAction::Add(_) | DeskAction::Release | DeskAction::Undo(_) => false,
+            // A merge marks its stories itself.
+            DeskAction::Move { .. } | DeskAction::Merge { .. } => false,
+            DeskAction::Add(_) | DeskAction::Release | DeskAction::Undo(_) => false,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::model::desk::{DeskAction, DeskRuling, DeskText, Draft, StoryPlace, St
 use crate::model::digest::Digest;
 use crate::model::keys::{DraftKey, EntryKey, RulingKey};
 use crate::model::story::Story;
+use crate::pipeline::maintenance;
 use crate::store::{Store, StoreError, Unit, Write};
 
 /// What became of a ruling.
@@ -144,8 +145,29 @@ pub fn rule(
         {
             w.desk().mark_dirty(story)?;
         }
+        if let DeskAction::Merge { story, other } = action
+            && let Some(outcome) = merge(w, *story, *other, now)?
+        {
+            return Ok(outcome);
+        }
         w.desk().put(draft, action, who, now).map(DeskOutcome::Done)
     })
+}
+
+/// Merges two stories; what became of it if it was not done.
+fn merge(
+    unit: &Unit<Write>,
+    story: EntryKey,
+    other: EntryKey,
+    now: Timestamp,
+) -> Result<Option<DeskOutcome>, StoreError> {
+    let entries = (unit.entries().get_if_there(story)?, unit.entries().get_if_there(other)?);
+    let (Some(one), Some(other)) = entries else { return Ok(Some(DeskOutcome::NotThere)) };
+    if one.story == other.story {
+        return Ok(Some(DeskOutcome::Already));
+    }
+    let is_done = maintenance::merge_within(unit, &one, &other, now)?;
+    Ok((!is_done).then_some(DeskOutcome::NotThere))
 }
 
 /// Why a ruling is not made, if it is not.
@@ -159,19 +181,16 @@ fn obstacle(
     if let DeskAction::Undo(key) = action {
         let undone = rulings.iter().find(|ruling| ruling.key == *key);
         return Ok(match undone {
-            Some(DeskRuling { action: DeskAction::Undo(_), .. }) | None => Some(DeskOutcome::NotThere),
+            None => Some(DeskOutcome::NotThere),
+            Some(ruling) if !ruling.action.can_be_undone() => Some(DeskOutcome::NotThere),
             Some(ruling) if ruling.undone.is_some() => Some(DeskOutcome::Already),
             Some(_) => None,
         });
     }
-    let others = match action {
-        DeskAction::Move { other, .. } => Some(*other),
-        _ => None,
-    };
-    for story in action.story().into_iter().chain(others) {
+    for story in action.story().into_iter().chain(action.other()) {
         let is_there = match story.hand() {
-            // What was written for an issue cannot wait for another one.
-            Some(_) if matches!(action, DeskAction::Hold(_)) => false,
+            // What was written for an issue cannot wait for another one, and is no story of the store.
+            Some(_) if matches!(action, DeskAction::Hold(_) | DeskAction::Merge { .. }) => false,
             Some(key) => holds().any(|known| known.key == key && matches!(known.action, DeskAction::Add(_))),
             None => unit.intake().story_key_of(story)?.is_some(),
         };
@@ -210,8 +229,7 @@ fn is_already(rulings: &[DeskRuling], action: &DeskAction) -> bool {
 
 /// The last ruling on a draft that can be undone.
 pub fn last(rulings: &[DeskRuling]) -> Option<&DeskRuling> {
-    let can_be =
-        |ruling: &&DeskRuling| ruling.undone.is_none() && !matches!(ruling.action, DeskAction::Undo(_));
+    let can_be = |ruling: &&DeskRuling| ruling.undone.is_none() && ruling.action.can_be_undone();
     rulings.iter().rev().find(can_be)
 }
 

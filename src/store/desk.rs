@@ -63,6 +63,7 @@ fn read_action(
             other: other.map(EntryKey).ok_or_else(wrong)?,
             is_after: kind == "after",
         },
+        "merge" => DeskAction::Merge { story: story()?, other: other.map(EntryKey).ok_or_else(wrong)? },
         "add" => DeskAction::Add(serde_json::from_str(&text).map_err(|_| wrong())?),
         "release" => DeskAction::Release,
         "undo" => DeskAction::Undo(other.map(RulingKey).ok_or_else(wrong)?),
@@ -152,7 +153,9 @@ impl Desk<'_, Write> {
         let key = RulingKey(self.db.next_key(LAST_RULING)?);
         let hand = |story: &HandStory| serde_json::to_string(story).unwrap_or_default();
         let (other, language, is_everywhere, text) = match action {
-            DeskAction::Move { other, .. } => (Some(other.0), "", false, String::new()),
+            DeskAction::Move { other, .. } | DeskAction::Merge { other, .. } => {
+                (Some(other.0), "", false, String::new())
+            }
             DeskAction::Undo(ruling) => (Some(ruling.0), "", false, String::new()),
             DeskAction::Write(text) => (None, text.language.as_str(), text.is_everywhere, text.text.clone()),
             DeskAction::Add(story) => (None, story.language.as_str(), false, hand(story)),

@@ -245,6 +245,13 @@ impl DeskSession<'_> {
         Ok((StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response())
     }
 
+    /// The story of the issue that has an id.
+    fn named(&self, id: &str) -> anyhow::Result<Option<EntryKey>> {
+        let view = self.view()?;
+        let mut stories = view.groups.iter().flat_map(|group| &group.stories).chain(&view.left_out);
+        Ok(stories.find(|story| story.id == id).map(|story| EntryKey(story.key)))
+    }
+
     fn preview(&self, part: &str) -> anyhow::Result<Response> {
         let (app, context) = (self.app, self.app.mail_context());
         let issue = queue::preview_in(&app.refresher.store, context, self.digest, self.language)?;
@@ -279,6 +286,13 @@ fn wanted(session: &DeskSession, form: &Form) -> Wanted {
         "clear" => of_story(DeskAction::Clear),
         "up" => moved("before", false),
         "down" => moved("after", true),
+        "merge" => match session.named(form.one("other")) {
+            Ok(other) => {
+                let merge = |(story, other)| DeskAction::Merge { story, other };
+                story().zip(other).map(merge).into_iter().collect()
+            }
+            Err(_) => Vec::new(),
+        },
         "write" => written(session, form, story(), &[DeskField::Headline, DeskField::Summary]),
         "introduce" => written(session, form, None, &[DeskField::Introduction]),
         "release" => vec![DeskAction::Release],

@@ -327,6 +327,8 @@ fn a_link_that_is_followed_changes_nothing_and_a_button_does() {
     let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));
     app.at("2022-10-21T05:10:00Z").ok(&["run"]);
     let (ana, bo) = (desk_of(&app, "ana@example.org"), desk_of(&app, "bo@example.org"));
+    assert_eq!(app.ok(&["desk", "link", "ana@example.org"]).trim(), format!("https://news.example.org{ana}"));
+    assert_eq!(app.run(&["desk", "link", "eve@example.org"]).code, 2);
     let service = Service::start(&app);
     let before = shown(&app);
     let drop = key(&app, TITLES[0]);
@@ -376,9 +378,16 @@ fn a_link_that_is_followed_changes_nothing_and_a_button_does() {
     let undo = shown(&app)["log"][0]["number"].to_string();
     assert_eq!(send(&service, &ana, &[("do", "undo"), ("ruling", &undo)]).0, 303);
     assert!(!app.ok(&["desk", "show"]).contains("À nous"));
+    // Two stories that are one: the place of the one that was ruled on last holds for both.
+    let other = id(&app, TITLES[2]);
+    assert_eq!(send(&service, &bo, &[("do", "merge"), ("story", &one), ("other", "nobody")]).0, 422);
+    assert_eq!(send(&service, &bo, &[("do", "merge"), ("story", &drop), ("other", &other)]).0, 303);
+    assert!(app.ok(&["desk", "log"]).contains("merge") && outline(&shown(&app))[0].1 == [TITLES[0]]);
+    let merged = shown(&app)["log"][0]["number"].to_string();
+    assert_eq!(send(&service, &bo, &[("do", "undo"), ("ruling", &merged)]).0, 404);
     // The link ends with the issue.
     app.at("2022-10-21T06:01:00Z").ok(&["run"]);
-    assert_eq!(told(&mails_to(&app, "a@example.org")[0], &TITLES), [TITLES[2], TITLES[3], TITLES[1]]);
+    assert_eq!(told(&mails_to(&app, "a@example.org")[0], &TITLES), [TITLES[0], TITLES[3], TITLES[1]]);
     assert_eq!(service.ask("GET", &ana, "", "").0, 404);
     assert_eq!(send(&service, &ana, &[("do", "pin"), ("story", &pin)]).0, 404);
 }
@@ -480,4 +489,22 @@ fn what_editors_pinned_has_a_feed_of_its_own_once_the_issue_has_gone() {
     app.ok(&["desk", "clear", &id(&app, TITLES[0])]);
     app.ok(&["publish"]);
     assert_eq!(told(&app), vec![vec![""; 0]; 4]);
+}
+
+#[test]
+fn a_ruling_that_comes_while_the_issue_is_made_is_obeyed_or_is_for_the_next_one() {
+    let server = Server::always(Reply::ok(feed(4)));
+    for milliseconds in [0u64, 20, 40, 60, 90, 120, 160, 220] {
+        let app = App::new(&format!("{}{DIGEST}", source(&server)));
+        app.ok(&["fetch"]);
+        let dropped = id(&app, TITLES[0]);
+        let mut run = app.command(&["run"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        app.ok(&["desk", "drop", &dropped]);
+        assert!(run.wait().unwrap().success());
+        let is_for_the_next = app.ok(&["desk", "log"]).contains("drop");
+        let mails = app.outbox();
+        let told = told(&mails[0], &TITLES);
+        assert_eq!(told.contains(&TITLES[0]), is_for_the_next, "after {milliseconds} ms: {told:?}");
+    }
 }

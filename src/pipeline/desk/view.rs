@@ -252,6 +252,7 @@ fn log<A>(unit: &Unit<A>, rulings: &[DeskRuling]) -> Result<Vec<DeskLogLine>, St
                 language.clone_from(&story.language);
             }
             DeskAction::Undo(key) => undid = Some(key.0),
+            DeskAction::Merge { other, .. } => about = format!("{about} + {}", title(*other)?),
             _ => {}
         }
         Ok(DeskLogLine {
