@@ -3,8 +3,9 @@
 mod parts;
 mod signals;
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +21,7 @@ use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
 use crate::pipeline::destination::{Destination, SiteWriter, Unpublished};
 use crate::pipeline::mail::MailContext;
+use crate::pipeline::mail::drafts;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
 use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, OutboxWorker, Progress};
@@ -84,6 +86,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// Who is to get the configured digests; found out when mail is sent.
     readers: OnceLock<Arc<DigestRecipients>>,
+    /// Digests of which it was said that they wait for an editor.
+    waiting: Mutex<HashSet<String>>,
 }
 
 /// The results of one cycle.
@@ -173,6 +177,7 @@ impl App {
             metrics: Arc::default(),
             stop,
             readers: OnceLock::new(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -458,11 +463,20 @@ impl App {
     /// Queues all mail that is due.
     fn queue(&self) -> anyhow::Result<Vec<(DigestId, DigestReport)>> {
         let mut digest_reports = Vec::new();
-        queue::note_absent(self.store(), &self.config.digests)?;
+        queue::note_absent(self.store(), &self.config.digests, self.clock.now())?;
         for digest in &self.config.digests {
             self.check_not_stopped()?;
-            digest_reports
-                .push((digest.id.clone(), queue::queue(self.store(), self.mail_context(), digest, false)?));
+            let report = queue::queue(self.store(), self.mail_context(), digest, false)?;
+            self.say_if_it_waits(&digest.id, &report);
+            digest_reports.push((digest.id.clone(), report));
+            let sent = drafts::queue(self.store(), self.mail_context(), digest)?;
+            if sent > 0 {
+                tracing::info!(
+                    digest = digest.id.as_str(),
+                    editors = sent,
+                    "a draft is queued for the editors"
+                );
+            }
         }
         let personal = queue::queue_personal(self.store(), self.mail_context(), &self.stop)?;
         if personal.due > 0 {
@@ -475,6 +489,16 @@ impl App {
         }
         queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
         Ok(digest_reports)
+    }
+
+    /// Says once that an issue waits for an editor.
+    fn say_if_it_waits(&self, digest: &DigestId, report: &DigestReport) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if *report != DigestReport::Waits {
+            waiting.remove(digest.as_str());
+        } else if waiting.insert(digest.as_str().to_owned()) {
+            tracing::warn!(digest = digest.as_str(), "the issue waits for an editor to release it");
+        }
     }
 
     /// Maintenance that can wait: updates the search and deletes what is too old, in small steps so that other writers get their

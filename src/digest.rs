@@ -41,6 +41,10 @@ pub struct Edition<'a> {
     pub templates: &'a str,
     /// Text before the stories.
     pub note: Option<&'a str>,
+    /// What an editor wrote above the stories.
+    pub introduction: Option<&'a str>,
+    /// The number of stories, of the first ones, that editors put before all others.
+    pub leads: usize,
     /// What is to come, whether or not it was told before.
     pub coming: &'a [Story],
     /// Stories in one issue; the rest is counted and linked.
@@ -75,6 +79,8 @@ struct Data<'a> {
     /// The text that mail programs show after the subject.
     preview: String,
     note: Option<&'a str>,
+    /// The paragraphs of an editor's introduction.
+    introduction: Vec<String>,
     groups: Vec<TopicGroup>,
     /// Events that begin soon, but for those among the stories.
     coming: Vec<UpcomingEventView>,
@@ -103,12 +109,23 @@ struct TopicGroup {
     stories: Vec<StoryView>,
 }
 
-/// The stories that first matched these interests after the entry `seen.start` and up to `seen.end`, best first: by number of
-/// partners and scores of topics, then newest first.
-pub fn pick<'a>(interests: &Interests, seen: Range<EntryKey>, stories: &'a [Story]) -> Vec<&'a Story> {
-    let is_new = |since: EntryKey| since > seen.start && since <= seen.end;
-    let mut picked: Vec<&Story> =
-        stories.iter().filter(|story| story.wanted_since(interests).is_some_and(is_new)).collect();
+/// The stories that first matched these interests after the entry `seen.start` and up to `seen.end`, or of which an entry is owed,
+/// best first: by number of partners and scores of topics, then newest first. A story that was joined with an earlier one, which was
+/// not owed, was told with that.
+pub fn pick<'a>(
+    interests: &Interests,
+    seen: Range<EntryKey>,
+    owed: &[EntryKey],
+    stories: &'a [Story],
+) -> Vec<&'a Story> {
+    let is_new = |story: &&Story| {
+        let is_owed = |since: EntryKey| {
+            story.versions.iter().any(|version| version.order <= since && owed.contains(&version.order))
+        };
+        let wanted = story.wanted_since(interests).filter(|since| *since <= seen.end);
+        wanted.is_some_and(|since| since > seen.start || is_owed(since))
+    };
+    let mut picked: Vec<&Story> = stories.iter().filter(is_new).collect();
     // A stable sort: among equals the order, newest first, is kept.
     picked.sort_by_cached_key(|story| std::cmp::Reverse(story.weight(interests)));
     picked
@@ -204,7 +221,8 @@ fn data<'a>(
         lead: leading.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
         preview,
         note: edition.note,
-        groups: group(catalog, edition, views, t["other_topics"]),
+        introduction: paragraphs(edition.introduction.unwrap_or_default()),
+        groups: group(catalog, edition, views, t),
         coming,
         more,
         more_text: counted("more_stories", more, said_in),
@@ -291,8 +309,23 @@ fn quoted_printable_bytes(text: &str) -> usize {
     bytes + bytes / 70 * 3
 }
 
-/// Groups stories by topic in the order of the configuration, each story once, under its best topic in this edition.
-fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str) -> Vec<TopicGroup> {
+/// The paragraphs of a text, which empty lines separate.
+fn paragraphs(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let parts = lines.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.replace('\n', " ")).collect()
+}
+
+/// Groups stories by topic in the order of the configuration, each story once, under its best topic in this edition; before them,
+/// those that lead.
+fn group(catalog: Catalog, edition: Edition, mut views: Vec<StoryView>, t: &Phrases) -> Vec<TopicGroup> {
+    let others = views.split_off(edition.leads.min(views.len()));
+    let leading = TopicGroup {
+        id: String::new(),
+        query: String::new(),
+        label: t["editors_choice"].to_owned(),
+        stories: views,
+    };
     let has = |id: &str| edition.interests.has_topic(id);
     let mut groups: Vec<TopicGroup> = catalog
         .topics
@@ -308,14 +341,15 @@ fn group(catalog: Catalog, edition: Edition, views: Vec<StoryView>, other: &str)
     groups.push(TopicGroup {
         id: String::new(),
         query: String::new(),
-        label: other.to_owned(),
+        label: t["other_topics"].to_owned(),
         stories: Vec::new(),
     });
-    for story in views {
+    for story in others {
         let topic = story.topics.iter().find(|topic| has(&topic.id)).map_or("", |topic| topic.id.as_str());
         let at = groups.iter().position(|group| group.id == topic).unwrap_or(groups.len() - 1);
         groups[at].stories.push(story);
     }
+    groups.insert(0, leading);
     groups.retain(|group| !group.stories.is_empty());
     groups
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{probe, store, subscribers, topics};
+use super::{desk, probe, store, subscribers, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -85,6 +85,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         test: Option<String>,
     },
+    /// Shape the next issue of a digest: pin, drop and hold stories, order them, write.
+    Desk(desk::DeskArguments),
     /// Manage the list of subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),

@@ -13,6 +13,7 @@ use crate::model::digest::{Delivery, Digest, DigestId, Issue, LinkPlaces};
 use crate::model::keys::{DeliveryKey, IssueKey};
 use crate::model::mail_address::Address;
 use crate::pipeline::mail::queue::{self as turns, Preview};
+use crate::store::StoreError;
 use crate::support::files;
 use crate::support::terminal::{errln, outln};
 use crate::support::text::many;
@@ -78,12 +79,12 @@ fn would_get(
     address: &Address,
 ) -> anyhow::Result<Option<(DigestId, Result<Issue, NothingNew>)>> {
     let store = app.store();
-    if let Some(subscriber) = store
-        .read(|r| r.subscribers().get(&app.sender.key.hash(address.as_str())))?
-        .filter(|_| only.is_none())
-    {
-        let issue =
-            turns::preview_personal(store, app.mail_context(), &subscriber.preferences, subscriber.seen)?;
+    let hash = app.sender.key.hash(address.as_str());
+    let (known, owed) =
+        store.read(|r| Ok::<_, StoreError>((r.subscribers().get(&hash)?, r.subscribers().owed(&hash)?)))?;
+    if let Some(subscriber) = known.filter(|_| only.is_none()) {
+        let (preferences, seen) = (&subscriber.preferences, subscriber.seen);
+        let issue = turns::preview_personal(store, app.mail_context(), preferences, seen, &owed)?;
         let issue = issue.ok_or_else(|| NothingNew::Personal {
             address: address.to_string(),
             since: subscribers::since(&subscriber),

@@ -135,6 +135,7 @@ pub(super) fn turn(turn: &DigestReport) -> String {
         DigestReport::NotDue => "not due".into(),
         DigestReport::NothingNew => "nothing new, nothing sent".into(),
         DigestReport::NoRecipients => "has no recipients".into(),
+        DigestReport::Waits => "waits for an editor to release it (`courant desk release`)".into(),
         DigestReport::Queued { stories, recipients } => {
             let stories = many(*stories, "story", "stories");
             format!("{stories} to {}", many(*recipients, "recipient", "recipients"))

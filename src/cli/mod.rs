@@ -4,6 +4,7 @@ mod arguments;
 mod bounces;
 pub mod cluster;
 pub mod demo;
+mod desk;
 mod digest;
 mod import;
 mod list;
@@ -152,6 +153,7 @@ async fn run_with(app: App, arguments: &Arguments, manager: ServiceManager) -> a
         Command::Digest { digest: only, dry_run, .. } => {
             digest::digest_now(&app, only.as_deref(), *dry_run).await
         }
+        Command::Desk(wanted) => desk::desk(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, &arguments.config).await,

@@ -29,7 +29,7 @@ use values::{DAY_SECONDS, parse_duration, parse_language};
 use crate::model::address::parse_web_url;
 use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
-use crate::model::digest::{Digest, DigestId, Newsletter};
+use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
@@ -263,7 +263,11 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         serve: read_serve(root.table("serve")),
-        digests: root.tables("digest").into_iter().map(|section| read_digest(section, &topics)).collect(),
+        digests: root
+            .tables("digest")
+            .into_iter()
+            .map(|section| read_digest(section, &topics, public_url))
+            .collect(),
         sources: root
             .tables("source")
             .into_iter()
@@ -370,6 +374,7 @@ fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
         title: section.string("title").unwrap_or_else(|| id.clone()),
         language: section.parsed("language", parse_language),
         interests: interests.sorted(),
+        is_chosen: section.boolean("pinned", false),
         id,
     }
 }
@@ -445,7 +450,7 @@ fn read_topic(section: Section) -> Topic {
     }
 }
 
-fn read_digest(section: Section, topics: &[Topic]) -> Digest {
+fn read_digest(section: Section, topics: &[Topic], has_address: bool) -> Digest {
     if !section.has("schedule") {
         section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
     }
@@ -464,6 +469,32 @@ fn read_digest(section: Section, topics: &[Topic]) -> Digest {
         languages: section.list("languages", parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         recipients: section.list("recipients", Address::parse),
+        without_answer: section.parsed("without_answer", parse_without_answer).unwrap_or_default(),
+        review_seconds: read_review(&section, has_address),
+        editors: section.list("editors", Address::parse),
+    }
+}
+
+/// How long before a slot the editors are sent what would go. It needs editors, who need links.
+fn read_review(section: &Section, has_address: bool) -> Option<u64> {
+    let seconds = section.seconds("review", parse_duration);
+    let fault = match (seconds, section.has("editors")) {
+        (Some(_), false) => "review is for editors: write editors = [\"name@example.org\"]",
+        (None, true) => {
+            "editors are sent each issue before it goes: write review = \"1h\" for how long before"
+        }
+        (Some(_), true) if !has_address => "review sends links to the editors: set url in [channel]",
+        _ => return seconds,
+    };
+    section.fault(section.at, fault);
+    seconds
+}
+
+fn parse_without_answer(text: &str) -> Result<WithoutAnswer, String> {
+    match text {
+        "send" => Ok(WithoutAnswer::Send),
+        "hold" => Ok(WithoutAnswer::Hold),
+        _ => Err(format!("\"{text}\" must be \"send\" or \"hold\"")),
     }
 }
 
@@ -540,6 +571,20 @@ mod tests {
         assert_eq!((bucket.url.to_string().as_str(), bucket.variables.len()), ("s3://news/x", 1));
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(messages("[publish]\nto = \"s3://me:geheim@news\"\n")[0].contains("do not belong here"));
+    }
+
+    #[test]
+    fn a_review_needs_editors_and_an_address() {
+        let digest = |rest: &str| format!("[[digest]]\nid = \"d\"\nschedule = \"daily 08:00 UTC\"\n{rest}");
+        let whole = digest("review = \"1h\"\neditors = [\"a@x.org\"]\nwithout_answer = \"hold\"\n");
+        let config = check(&format!("[channel]\nurl = \"https://x.org\"\n{whole}")).unwrap();
+        let digest_read = &config.digests[0];
+        assert_eq!((digest_read.review_seconds, digest_read.editors.len()), (Some(3_600), 1));
+        assert!(digest_read.waits_for_editors());
+        assert!(messages(&whole)[0].contains("set url in [channel]"));
+        assert!(messages(&digest("review = \"1h\"\n"))[0].contains("write editors = "));
+        assert!(messages(&digest("editors = [\"a@x.org\"]\n"))[0].contains("write review = "));
+        assert!(messages(&digest("without_answer = \"maybe\"\n"))[0].contains("\"send\" or \"hold\""));
     }
 
     #[test]

@@ -304,11 +304,11 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
     Envelope::new(Some(path), plain.to().to_vec()).map_err(|error| MessageError(error.to_string()))
 }
 
-/// The headers of list mail: RFC 2369, 2919, 8058, 3834, and requirements of mailbox providers. Confirmations and forwarded
-/// replies do not get them, as their recipients need not be subscribers.
+/// The headers of list mail: RFC 2369, 2919, 8058, 3834, and requirements of mailbox providers. Confirmations, forwarded
+/// replies and drafts do not get them, as their recipients need not be subscribers.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
-    if matches!(delivery.digest, DigestId::Confirmation | DigestId::Answer) {
+    if matches!(delivery.digest, DigestId::Confirmation | DigestId::Answer | DigestId::Draft) {
         return vec![automatic];
     }
     let address = sender.from.email.to_string();

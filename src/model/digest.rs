@@ -26,6 +26,26 @@ pub struct Digest {
     /// Maximum number of stories in an issue; the rest is counted and linked.
     pub entries_max: usize,
     pub recipients: Vec<Address>,
+    pub without_answer: WithoutAnswer,
+    /// How long before a slot the editors are sent what would go, in seconds; if they are.
+    pub review_seconds: Option<u64>,
+    /// Who may shape the issue, by the links that they are sent.
+    pub editors: Vec<Address>,
+}
+
+/// What becomes of an issue that no editor released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutAnswer {
+    #[default]
+    Send,
+    Hold,
+}
+
+impl Digest {
+    /// Whether an issue waits until an editor releases it.
+    pub fn waits_for_editors(&self) -> bool {
+        self.without_answer == WithoutAnswer::Hold
+    }
 }
 
 /// `[newsletter]` of the configuration: the personal digests of subscribers.
@@ -103,12 +123,20 @@ pub enum DigestId {
     Welcome,
     /// Replies by people, forwarded to whoever reads `reply_to`.
     Answer,
+    /// Issues before they go, for their editors.
+    Draft,
 }
 
 impl DigestId {
     /// The built-in digests.
-    pub const OWN: [DigestId; 5] =
-        [DigestId::Personal, DigestId::Operator, DigestId::Confirmation, DigestId::Welcome, DigestId::Answer];
+    pub const OWN: [DigestId; 6] = [
+        DigestId::Personal,
+        DigestId::Operator,
+        DigestId::Confirmation,
+        DigestId::Welcome,
+        DigestId::Answer,
+        DigestId::Draft,
+    ];
 
     pub fn as_str(&self) -> &str {
         match self {
@@ -118,6 +146,7 @@ impl DigestId {
             DigestId::Confirmation => "_confirm",
             DigestId::Welcome => "_welcome",
             DigestId::Answer => "_answer",
+            DigestId::Draft => "_draft",
         }
     }
 }

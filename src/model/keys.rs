@@ -27,6 +27,10 @@ keys! {
     IssueKey;
     /// A delivery.
     DeliveryKey;
+    /// The next issue of a digest, as editors shape it.
+    DraftKey;
+    /// A ruling of an editor; keys are in the order in which they were made.
+    RulingKey;
     /// The number of a story in a publication, in the order of publication.
     Seq;
 }

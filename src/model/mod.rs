@@ -5,6 +5,7 @@ pub mod account;
 pub mod address;
 pub mod bucket_url;
 pub mod channel;
+pub mod desk;
 pub mod digest;
 pub mod entry;
 pub mod event;

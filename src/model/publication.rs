@@ -87,6 +87,8 @@ pub struct Publication {
     /// BCP 47; stories are shown in this language if a version exists.
     pub language: String,
     pub interests: Interests,
+    /// Only stories that editors chose.
+    pub is_chosen: bool,
 }
 
 /// `[[feed]]` of the configuration: a combination of interests.
@@ -96,6 +98,8 @@ pub struct FeedChoice {
     pub title: String,
     pub language: Option<String>,
     pub interests: Interests,
+    /// Only stories that editors chose.
+    pub is_chosen: bool,
 }
 
 /// All publications of a channel: the channel itself, each topic, partner and language of a source, and each `[[feed]]`.
@@ -112,6 +116,7 @@ pub fn publications(
         name: String::new(),
         language: language.clone(),
         interests: Interests::default(),
+        is_chosen: false,
     }];
     all.extend(topics.iter().map(|topic| {
         let interests = Interests { topics: vec![topic.id.clone()], ..Interests::default() };
@@ -128,7 +133,9 @@ pub fn publications(
     }));
     all.extend(feeds.iter().map(|feed| {
         let own = feed.language.as_deref().unwrap_or(language);
-        Publication::part(PublicationKind::Feed, &feed.id, &feed.title, own, feed.interests.clone())
+        let part =
+            Publication::part(PublicationKind::Feed, &feed.id, &feed.title, own, feed.interests.clone());
+        Publication { is_chosen: feed.is_chosen, ..part }
     }));
     number_shared_paths(&mut all);
     all
@@ -156,6 +163,7 @@ impl Publication {
             name: name.to_owned(),
             language: language.to_owned(),
             interests,
+            is_chosen: false,
         }
     }
 }

@@ -111,6 +111,11 @@ impl Schedule {
         (self.times.first().map_or(8, |time| time.hour()), self.zone.iana_name().unwrap_or("UTC").to_owned())
     }
 
+    /// The date and time of day of a slot, as its readers know it.
+    pub fn local(&self, slot: Timestamp) -> jiff::civil::DateTime {
+        slot.to_zoned_datetime(self.zone.clone()).datetime()
+    }
+
     /// The last slot at or before `now`; `None` only before the year 1.
     ///
     /// When clocks change, a slot within the skipped hour falls right after it, and one within the repeated hour on its first

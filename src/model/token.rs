@@ -20,6 +20,9 @@ pub const IMAGE: &str = "image";
 /// Purpose of return paths (VERP): a delivery.
 pub const BOUNCE: &str = "bounce";
 
+/// Purpose of tokens for the desk: a draft, and the hash of an editor's address.
+pub const DESK: &str = "desk";
+
 /// Length of a signature in bytes: 128 bits cannot be guessed, and keep addresses short.
 const MAC_BYTES: usize = 16;
 

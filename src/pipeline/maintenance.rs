@@ -158,6 +158,20 @@ pub fn explain(store: &Store, entry: &StoredEntry) -> anyhow::Result<Explanation
 /// # Errors
 /// When the store fails; nothing is changed then.
 pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timestamp) -> anyhow::Result<()> {
+    let is_done = store.write(|w| merge_within(w, one, other, now))?;
+    if is_done { Ok(()) } else { Err(entry_forgotten()) }
+}
+
+/// Like `merge`, within a unit of work; `false` if one of them was forgotten.
+///
+/// # Errors
+/// When the store fails.
+pub fn merge_within(
+    unit: &Unit<Write>,
+    one: &StoredEntry,
+    other: &StoredEntry,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let (first, second) = if one.order <= other.order { (one, other) } else { (other, one) };
     let differs = first.entry.language.is_some()
         && second.entry.language.is_some()
@@ -165,14 +179,13 @@ pub fn merge(store: &Store, one: &StoredEntry, other: &StoredEntry, now: Timesta
     let relation = if differs { Relation::Translation } else { Relation::Copy };
     let reason =
         format!("{} of \"{}\" ({}): {BY_HAND}", relation.as_str(), first.entry.title, first.entry.source);
-    store.write(|w| {
-        let (into, from) = (w.intake().story_key_of(first.order)?, w.intake().story_key_of(second.order)?);
-        let (Some(into), Some(from)) = (into, from) else { return Err(entry_forgotten()) };
-        w.stories().forget_rulings(into, from)?;
-        w.stories().put_ruling(first.order, second.order, true, now)?;
-        w.stories().set_relation(second.order, relation, Some(&reason))?;
-        Ok(w.intake().merge_stories(into, &[from])?)
-    })
+    let (into, from) = (unit.intake().story_key_of(first.order)?, unit.intake().story_key_of(second.order)?);
+    let (Some(into), Some(from)) = (into, from) else { return Ok(false) };
+    unit.stories().forget_rulings(into, from)?;
+    unit.stories().put_ruling(first.order, second.order, true, now)?;
+    unit.stories().set_relation(second.order, relation, Some(&reason))?;
+    unit.intake().merge_stories(into, &[from])?;
+    Ok(true)
 }
 
 fn entry_forgotten() -> anyhow::Error {

@@ -23,6 +23,7 @@ use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
+use crate::pipeline::desk;
 use crate::pipeline::destination::{SiteWriter, rank, read_former};
 use crate::publish::formats::{self, FORMATS};
 use crate::publish::lists::SITEMAP;
@@ -188,9 +189,11 @@ impl Publisher<'_> {
             known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
         let mut new = Vec::new();
         for publication in self.publications {
-            let contents = serde_json::to_string(
-                &json!({ "tastes": publication.interests, "language": publication.language }),
-            )?;
+            let mut contents = json!({ "tastes": publication.interests, "language": publication.language });
+            if publication.is_chosen {
+                contents["pinned"] = json!(true);
+            }
+            let contents = serde_json::to_string(&contents)?;
             if known.get(&publication.path) != Some(&contents) {
                 new.push((publication, contents));
             }
@@ -282,6 +285,11 @@ impl Publisher<'_> {
             .collect();
         store.write(|w| {
             let dirty = w.publishing().dirty_stories(keys)?;
+            let chosen = if others.iter().any(|publication| publication.is_chosen) {
+                desk::chosen(w, dirty.iter().filter_map(|dirty| dirty.story.as_ref()))?
+            } else {
+                HashSet::new()
+            };
             let clean: Vec<StoryKey> = dirty.iter().map(|dirty| dirty.key).collect();
             let (mut placed, mut places) = (Vec::new(), Vec::new());
             for DirtyStory { key, story } in dirty {
@@ -299,6 +307,12 @@ impl Publisher<'_> {
                     .chain(own)
                     .filter(|publication| story.wanted_since(&publication.interests).is_some())
                 {
+                    if publication.is_chosen && !chosen.contains(&story.id) {
+                        if w.publishing().take_out(key, &publication.path)? {
+                            behind.extend(publication_files(publication));
+                        }
+                        continue;
+                    }
                     placed.push(PlacedStory { publication: &publication.path, story: key, sort_date });
                     places.push(publication);
                 }
@@ -370,7 +384,8 @@ impl Publisher<'_> {
         number: i64,
     ) -> anyhow::Result<(String, Vec<u8>)> {
         let (first, last) = (Seq((number - 1) * ARCHIVE + 1), Seq(number * ARCHIVE));
-        let stories = store.read(|r| r.publishing().between(&publication.path, first, last))?;
+        let stories =
+            store.read(|r| desk::edited(r, r.publishing().between(&publication.path, first, last)?))?;
         let place = DocumentLocation { publication, archive: Some(number), before: number - 1, hub: None };
         let path = format!("{}{}", publication.path, archive_name(number));
         Ok((path, atom::render(self.catalog, place, &stories)?))
@@ -408,7 +423,7 @@ impl Publisher<'_> {
             let window = coming_window(self.catalog.channel, self.now);
             let coming =
                 window.map(|(from, to)| r.entries().coming(from, to, COMING_STORIES_MAX)).transpose()?;
-            Ok::<_, StoreError>((coming.unwrap_or_default(), r.publishing().coming()?))
+            Ok::<_, StoreError>((desk::edited(r, coming.unwrap_or_default())?, r.publishing().coming()?))
         })?;
         if coming.is_empty() && known.is_empty() {
             return Ok(coming);
@@ -517,7 +532,7 @@ impl Publisher<'_> {
         } else if path == SITEMAP {
             lists::sitemap(self.catalog, self.publications, &days()?)
         } else if let Some((from, to, day)) = day_in(path) {
-            let stories = store.read(|r| r.publishing().within(from, to))?;
+            let stories = store.read(|r| desk::edited(r, r.publishing().within(from, to)?))?;
             if stories.is_empty() {
                 return Ok(None);
             }
@@ -639,7 +654,9 @@ impl<'a> NewestStories<'a> {
         let before = self.archived.get(&publication.path).copied().filter(|_| has_archives).unwrap_or(0);
         if self.last.as_ref().is_none_or(|(known, _)| **known != publication.path) {
             let after = has_archives.then_some(Seq(before * ARCHIVE));
-            let newest = self.store.read(|r| r.publishing().newest(&publication.path, entries_max, after))?;
+            let newest = self
+                .store
+                .read(|r| desk::edited(r, r.publishing().newest(&publication.path, entries_max, after)?))?;
             self.last = Some((&publication.path, newest));
         }
         Ok((before, self.last.as_ref().map_or(&[], |(_, stories)| stories)))

@@ -353,6 +353,18 @@ impl<A> Entries<'_, A> {
         let keys: Vec<StoryKey> = self.db.rows(&sql, params![seen, digest], |row| row.get(0))?;
         self.stories(&keys, MarkupScope::Without)
     }
+
+    /// The stories that these entries belong to, each once and without their HTML. With a digest, those that it told are left out.
+    pub fn stories_of(&self, entries: &[EntryKey], digest: Option<&DigestId>) -> Result<Vec<Story>> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT entry.story FROM json_each(?1) AS asked CROSS JOIN entry ON entry.pk = CAST(asked.value AS BIGINT)
+                   WHERE NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.digest = ?2 AND issue_story.story = entry.story)
+                   GROUP BY entry.story ORDER BY entry.story DESC";
+        let keys: Vec<StoryKey> = self.db.rows(sql, params![keys_text(entries), digest], |row| row.get(0))?;
+        self.stories(&keys, MarkupScope::Without)
+    }
 }
 
 /// Complete published stories by one query; `condition` and `order` refer to the table `published_story`.

@@ -3,6 +3,7 @@
 //! describes what holds for every database.
 
 mod check;
+mod desk;
 mod driver;
 mod entries;
 mod feature_index;

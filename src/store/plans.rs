@@ -7,11 +7,12 @@ use jiff::SignedDuration;
 use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
+use crate::model::desk::DeskAction;
 use crate::model::digest::{DeliveryState, DigestId, Scope};
 use crate::model::entry::Entry;
 use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
-use crate::model::keys::{DeliveryKey, EntryKey, IssueKey, Seq, StoryKey};
+use crate::model::keys::{DeliveryKey, DraftKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::publication::PublicationKey;
 use crate::model::sketch::Sketch;
@@ -23,7 +24,9 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 15] = [
+const GROWING: [&str; 17] = [
+    "draft",
+    "desk_ruling",
     "sign_up",
     "entry",
     "event",
@@ -42,7 +45,7 @@ const GROWING: [&str; 15] = [
 ];
 
 /// Statements that scan a table on purpose, and why.
-const WHOLE: [(&str, &str); 9] = [
+const WHOLE: [(&str, &str); 12] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
@@ -55,6 +58,9 @@ const WHOLE: [(&str, &str); 9] = [
     ("UPDATE issue SET text = ''", "once a run, and only when deliveries were forgotten: one row an issue"),
     ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
+    ("FROM draft WHERE closed IS NULL ORDER BY", "over an index of the open ones: one a digest"),
+    ("SELECT coalesce(max(pk), 0) FROM draft", "the end of the table, not the table"),
+    ("SELECT coalesce(max(pk), 0) FROM desk_ruling", "the end of the table, not the table"),
 ];
 
 fn subscriber() -> Subscriber {
@@ -89,6 +95,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_stories(w)?;
         write_publications(w)?;
         write_uploads(w)?;
+        write_desk(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -102,6 +109,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         read_intake(r)?;
         read_publications(r)?;
         read_mailing(r)?;
+        read_desk(r)?;
         read_subscribers(r)
     })?;
     // Deletions come last.
@@ -185,6 +193,28 @@ fn write_uploads(w: &Unit<Write>) -> Result<()> {
     w.uploads().forget_gone("d", &["b".to_owned()])
 }
 
+fn write_desk(w: &Unit<Write>) -> Result<()> {
+    let (now, digest) = (at(NOW), digest());
+    let draft = w.desk().open(&digest, now, now)?;
+    w.desk().set_mailed(draft.key, now)?;
+    let pinned = w.desk().put(draft.key, &DeskAction::Pin(EntryKey(1)), "a", now)?;
+    w.desk().put(draft.key, &DeskAction::Undo(pinned), "a", now)?;
+    w.desk().open_draft(&digest)?;
+    w.desk().open_digests()?;
+    w.desk().mark_dirty(EntryKey(1))?;
+    w.desk().close(draft.key, now, EntryKey(3))
+}
+
+fn read_desk(r: &Unit<Read>) -> Result<()> {
+    r.desk().revision()?;
+    r.desk().rulings_on(DraftKey(1))?;
+    r.desk().rulings_about(&[EntryKey(1)])?;
+    r.desk().held_back(&digest())?;
+    r.desk().introductions_since(EntryKey(1))?;
+    r.entries().stories_of(&[EntryKey(1)], Some(&digest()))?;
+    r.subscribers().owed("h").map(drop)
+}
+
 /// Queues an issue for two recipients and settles one delivery.
 fn write_deliveries(w: &Unit<Write>) -> Result<ClaimedDelivery> {
     let (now, digest, issue) = (at(NOW), digest(), issue());
@@ -239,6 +269,7 @@ fn write_subscribers(w: &Unit<Write>) -> Result<()> {
     let (now, issue) = (at(NOW), issue());
     w.subscribers().put("h", &subscriber(), at(0))?;
     w.subscribers().set_state("h", SubscriberState::Active)?;
+    w.subscribers().set_owed("h", &[])?;
     w.subscribers().put_clock(at(0))?;
     w.subscribers().correct_slots(0, at(-1_000_000_000))?;
     w.subscribers().suppress("x", &Scope::All, "r", now)?;
@@ -247,7 +278,9 @@ fn write_subscribers(w: &Unit<Write>) -> Result<()> {
     w.subscribers().lift_suppression("y", now)?;
     w.subscribers().forget_history("y")?;
     for group in w.subscribers().due_groups(now, 10)? {
-        let new = GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), now };
+        let owed = &[EntryKey(1)];
+        let new =
+            GroupIssue { digest: &DigestId::Personal, issue: Some(&issue), seen: EntryKey(3), owed, now };
         w.subscribers().fill_group(&group, &new, |number, recipient| format!("p{number}{recipient}"))?;
     }
     Ok(())
@@ -453,6 +486,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
 fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
     let now = at(NOW);
     insert(w, 4, features)?;
+    w.publishing().take_out(StoryKey(1), &PublicationKey::Channel)?;
     w.publishing().withdraw_story(StoryKey(1))?;
     w.mailing().set_archived(IssueKey(1))?;
     w.mailing().set_unarchived(IssueKey(1))?;
@@ -476,6 +510,7 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
 /// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
+        ("desk", include_str!("desk.rs")),
         ("entries", include_str!("entries.rs")),
         ("hub", include_str!("hub.rs")),
         ("leases", include_str!("leases.rs")),

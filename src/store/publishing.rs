@@ -367,6 +367,12 @@ impl Publishing<'_, Write> {
         Ok((rows.into_iter().map(|(publication, _)| publication).collect(), date.map(time)))
     }
 
+    /// Takes a story out of one publication; `false` if it was not in it. Archive documents stay as they are.
+    pub fn take_out(&self, story: StoryKey, publication: &PublicationKey) -> Result<bool> {
+        let sql = "DELETE FROM published_story WHERE story = ?1 AND publication = ?2";
+        Ok(self.db.execute(sql, params![story, publication])? > 0)
+    }
+
     /// Records that stories are published in their current state.
     pub fn set_clean(&self, stories: &[StoryKey]) -> Result<()> {
         let sql = "DELETE FROM dirty_story WHERE story IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))";

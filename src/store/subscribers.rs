@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::driver::Row;
 use super::unit::{Subscribers, Write};
-use super::values::texts;
+use super::values::{keys_text, texts};
 use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
@@ -21,8 +21,11 @@ pub struct InterestGroup {
     pub interests: Interests,
     /// The last entry that their last issue considered.
     pub seen: EntryKey,
-    /// The interests as stored.
+    /// Entries whose stories were held back from their last issues.
+    pub owed: Vec<EntryKey>,
+    /// Interests and what is owed, as stored.
     interests_text: String,
+    owed_text: String,
 }
 
 /// What a group is sent.
@@ -33,6 +36,8 @@ pub struct GroupIssue<'a> {
     pub issue: Option<&'a Issue>,
     /// The last entry considered.
     pub seen: EntryKey,
+    /// Entries whose stories are held back from it.
+    pub owed: &'a [EntryKey],
     pub now: Timestamp,
 }
 
@@ -89,6 +94,16 @@ fn subscriber(row: &Row) -> rusqlite::Result<Result<(i64, Subscriber)>> {
 
 fn interests_text(interests: &Interests) -> String {
     serde_json::to_string(interests).unwrap_or_default()
+}
+
+/// The entries that a subscriber is owed, as `owed_text` wrote them.
+fn read_owed(text: &str) -> Vec<EntryKey> {
+    let numbers: Vec<i64> = serde_json::from_str(text).unwrap_or_default();
+    numbers.into_iter().map(EntryKey).collect()
+}
+
+fn owed_text(owed: &[EntryKey]) -> String {
+    if owed.is_empty() { String::new() } else { keys_text(owed) }
 }
 
 impl<A> Subscribers<'_, A> {
@@ -148,17 +163,25 @@ impl<A> Subscribers<'_, A> {
     /// Some of the groups of due subscribers, those waiting longest first.
     pub fn due_groups(&self, now: Timestamp, groups_max: usize) -> Result<Vec<InterestGroup>> {
         let sql = format!(
-            "SELECT language, tastes, seen FROM subscriber WHERE state = 'active' AND next_slot <= ?1
-             GROUP BY seen, tastes, language ORDER BY seen, tastes, language LIMIT {groups_max}"
+            "SELECT language, tastes, seen, owed FROM subscriber WHERE state = 'active' AND next_slot <= ?1
+             GROUP BY seen, tastes, language, owed ORDER BY seen, tastes, language, owed LIMIT {groups_max}"
         );
-        let rows =
-            self.db.rows(&sql, [millis(now)], |row| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?)))?;
-        let group = |(language, interests_text, seen): (String, String, EntryKey)| {
+        let rows = self.db.rows(&sql, [millis(now)], |row| {
+            Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?, row.get::<String>(3)?))
+        })?;
+        let group = |(language, interests_text, seen, owed_text): (String, String, EntryKey, String)| {
             let interests = serde_json::from_str(&interests_text)
                 .map_err(|error| StoreError::Corrupt(format!("a subscriber's tastes: {error}")))?;
-            Ok(InterestGroup { language, interests, seen, interests_text })
+            let owed = read_owed(&owed_text);
+            Ok(InterestGroup { language, interests, seen, owed, interests_text, owed_text })
         };
         rows.into_iter().map(group).collect()
+    }
+
+    /// Entries whose stories were held back from the last issues of a subscriber.
+    pub fn owed(&self, hash: &str) -> Result<Vec<EntryKey>> {
+        let text = self.db.row("SELECT owed FROM subscriber WHERE hash = ?1", [hash], |row| row.get(0))?;
+        Ok(read_owed(&text.unwrap_or_else(String::new)))
     }
 
     /// The latest time at which slots were filled; `None` before the first.
@@ -291,7 +314,8 @@ impl Subscribers<'_, Write> {
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
         let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12";
+                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12,
+                       owed = CASE WHEN subscriber.state = 'active' THEN subscriber.owed ELSE '' END";
         let parameters = params![
             subscriber.address.as_str(),
             hash,
@@ -308,6 +332,12 @@ impl Subscribers<'_, Write> {
         ];
         self.db.execute(sql, parameters)?;
         Ok(())
+    }
+
+    /// Stores the entries whose stories were held back from the last mail to a subscriber.
+    pub fn set_owed(&self, hash: &str, owed: &[EntryKey]) -> Result<()> {
+        let sql = "UPDATE subscriber SET owed = ?2 WHERE hash = ?1";
+        self.db.execute(sql, params![hash, owed_text(owed)]).map(drop)
     }
 
     /// Sets the state of a subscriber; `false` if there is none.
@@ -442,9 +472,10 @@ impl Subscribers<'_, Write> {
     ) -> Result<usize> {
         let sql = format!(
             "SELECT pk, address, schedule FROM subscriber WHERE tastes = ?1 AND language = ?2 AND seen = ?3 AND state = 'active'
-             AND next_slot <= ?4 ORDER BY pk LIMIT {PAGE}"
+             AND next_slot <= ?4 AND owed = ?5 ORDER BY pk LIMIT {PAGE}"
         );
-        let parameters = params![group.interests_text, group.language, group.seen, millis(new.now)];
+        let parameters =
+            params![group.interests_text, group.language, group.seen, millis(new.now), group.owed_text];
         let members = self.db.rows(&sql, parameters, |row| {
             Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?))
         })?;
@@ -465,10 +496,11 @@ impl Subscribers<'_, Write> {
             }
             by_next.entry(millis(next)).or_default().push(*key);
         }
-        let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue)
+        let mark = "UPDATE subscriber SET seen = ?2, next_slot = ?3, last_issue = coalesce(?4, last_issue), owed = ?5
                     WHERE pk IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))";
         for (next, keys) in by_next {
-            let parameters = params![texts(&keys), new.seen, next, issue.map(|_| millis(new.now))];
+            let last_issue = issue.map(|_| millis(new.now));
+            let parameters = params![texts(&keys), new.seen, next, last_issue, owed_text(new.owed)];
             self.db.execute(mark, parameters)?;
         }
         Ok(members.len())

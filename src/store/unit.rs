@@ -63,6 +63,8 @@ views! {
     Mailing, mailing;
     /// Subscribers, suppressions and returned mail.
     Subscribers, subscribers;
+    /// Drafts of issues, and what editors ruled on them.
+    Desk, desk;
     /// Our own hub: its subscribers and pending pushes.
     Hub, hub;
     /// Our subscriptions to other hubs.

@@ -509,9 +509,9 @@ async fn issues(State(app): State<Arc<AppState>>) -> Response {
     answer(app, |app| {
         let mut issues = Vec::new();
         for digest in &app.digests {
-            let found = app.refresher.store.read(|r| r.mailing().last_issues(digest, ISSUES_MAX))?;
+            let found = app.refresher.store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_MAX))?;
             issues.extend(found.into_iter().map(|(name, subject, date)| ApiIssue {
-                digest: digest.to_string(),
+                digest: digest.id.to_string(),
                 subject,
                 url: format!("{}/issues/{name}.html", app.channel.url),
                 date,

@@ -3,6 +3,7 @@
 
 mod api;
 pub mod crowd;
+mod desk;
 pub mod files;
 mod forms;
 mod health;

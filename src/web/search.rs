@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::state::{AppState, busy, failed};
+use crate::pipeline::desk;
 use crate::publish::planet;
 use crate::store::StoreError;
 use crate::support::i18n::{known, phrases};
@@ -83,8 +84,11 @@ fn found(app: &AppState, asked: &SearchQuery) -> anyhow::Result<Option<String>> 
     let stories = match words.is_empty() {
         true => Vec::new(),
         false => {
-            match app.refresher.store.read_within(SEARCH_MAX, |r| r.publishing().search(&words, STORIES_MAX))
-            {
+            let found = app
+                .refresher
+                .store
+                .read_within(SEARCH_MAX, |r| desk::edited(r, r.publishing().search(&words, STORIES_MAX)?));
+            match found {
                 Err(StoreError::TooSlow) => return Ok(None),
                 stories => stories?,
             }

@@ -15,7 +15,7 @@ use super::search::SearchPool;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
-use crate::model::digest::{DigestId, Newsletter};
+use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -37,11 +37,10 @@ pub struct AppState {
     pub topics: Vec<Topic>,
     pub sources: Vec<Source>,
     pub publications: Vec<Publication>,
-    /// The configured digests.
-    pub digests: Vec<DigestId>,
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
+    pub digests: Vec<Digest>,
     pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
     pub sender: Sender,

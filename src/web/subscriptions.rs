@@ -21,7 +21,7 @@ use crate::pipeline::mail::subscribers::{self, LeaveOutcome};
 use crate::pipeline::mail::welcome::next_mail;
 use crate::support::i18n::{default_language, known, phrases};
 
-type SharedState = State<Arc<AppState>>;
+pub(super) type SharedState = State<Arc<AppState>>;
 
 /// `?l=fr`, and the topic that a link is about.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -32,7 +32,7 @@ pub(super) struct SubscriptionQuery {
 }
 
 /// The language of a page: as requested, or else the browser's if offered, or else the channel's.
-fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
+pub(super) fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
     let browser =
         headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let tag = |text: &'_ str| known(text.split(';').next().unwrap_or_default().trim());
@@ -43,7 +43,7 @@ fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'static str {
 }
 
 /// The data common to all pages.
-fn catalog(app: &AppState, language: &str, heading: &str) -> Value {
+pub(super) fn catalog(app: &AppState, language: &str, heading: &str) -> Value {
     let t = phrases(language);
     json!({
         "title": app.newsletter.title(language, &app.channel),
@@ -56,14 +56,20 @@ fn catalog(app: &AppState, language: &str, heading: &str) -> Value {
     })
 }
 
-fn with(mut page: Value, more: Value) -> Value {
+pub(super) fn with(mut page: Value, more: Value) -> Value {
     if let (Some(page), Value::Object(more)) = (page.as_object_mut(), more) {
         page.extend(more);
     }
     page
 }
 
-fn message(app: &AppState, status: StatusCode, language: &str, key: &str, more: Value) -> Response {
+pub(super) fn message(
+    app: &AppState,
+    status: StatusCode,
+    language: &str,
+    key: &str,
+    more: Value,
+) -> Response {
     let page = catalog(app, language, app.newsletter.title(language, &app.channel));
     app.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
 }
@@ -80,7 +86,7 @@ pub(super) fn nothing_here(app: &AppState, headers: &HeaderMap) -> Response {
 }
 
 /// Whether browsers report that a request comes from another site (CSRF).
-fn is_foreign(headers: &HeaderMap) -> bool {
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-site") {
         Some(site) => !matches!(site, "same-origin" | "none"),

@@ -2,7 +2,7 @@
 
 use crate::support::http::{Reply, Server};
 use crate::support::service::Service;
-use crate::support::{App, python};
+use crate::support::{App, python, text_part};
 
 /// Markup that runs something in one browser or another: each calls alert with its number.
 fn vectors() -> Vec<String> {
@@ -264,4 +264,49 @@ fn a_page_that_a_script_makes_is_read_through_a_browser() {
     app.configure(&format!("renderer = \"{}\"\n{}", renderer.url("/?url={url}"), source("render = true\n")));
     app.ok(&["fetch", "--all"]);
     assert_eq!(app.titles().len(), 5);
+}
+
+#[test]
+#[ignore = "needs Chromium: ./scripts/test includes it where there is one"]
+fn the_desk_is_for_everybody_and_nothing_from_a_source_runs_there() {
+    let chromium = std::env::var("COURANT_TEST_CHROMIUM")
+        .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
+    let items: Vec<serde_json::Value> = vectors()
+        .iter()
+        .step_by(9)
+        .enumerate()
+        .map(|(number, vector)| {
+            serde_json::json!({ "id": format!("g{number}"), "title": format!("{number} {vector}"), "url": format!("https://p.example/{number}"), "summary": vector, "date_published": "2022-10-19T08:00:00Z" })
+        })
+        .collect();
+    let json =
+        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items });
+    let server = Server::always(Reply::ok(json.to_string()).with("Content-Type", "application/feed+json"));
+    let digest = "[[digest]]\nid = \"d\"\nlanguage = \"fr\"\nschedule = \"daily 09:00 UTC\"\nrecipients = [\"a@example.org\"]\nreview = \"1h\"\neditors = [\"ana@example.org\"]\nwithout_answer = \"hold\"\n";
+    let app = App::new(&format!(
+        "{digest}[[source]]\nid = \"s\"\npartner = \"Partner <b>\"\nlang = \"en\"\nurl = \"{}\"\n",
+        server.url("/json")
+    ));
+    app.ok(&["run"]);
+    let entries = app.entries();
+    let id = |number: usize| entries[number]["id"].as_str().unwrap();
+    app.ok(&["desk", "pin", id(0)]);
+    app.ok(&["desk", "drop", id(1)]);
+    app.ok(&["desk", "hold", id(2)]);
+    app.ok(&["desk", "introduction", "<script>alert(1)</script>"]);
+    app.ok(&["desk", "headline", id(3), "\"><img src=x onerror=alert(2)>"]);
+    app.ok(&["desk", "add", "</textarea><script>alert(3)</script>", "<svg onload=alert(4)>"]);
+    let mail = app.outbox().remove(0);
+    let text = text_part(&mail);
+    let link = text.split("https://news.example.org").nth(1).unwrap().split_whitespace().next().unwrap();
+    let desk = link.split('?').next().unwrap();
+    let service = Service::start(&app);
+    let origin = format!("http://{}", service.address());
+    let feed = app.path("public/feed.json");
+    let paths = [desk.to_owned(), format!("{desk}?l=ar"), format!("{desk}?do=drop&story=1")];
+    let mut arguments = vec![chromium.as_str(), &origin, feed.to_str().unwrap()];
+    arguments.extend(paths.iter().map(String::as_str));
+    let said = python::run("browser_check.py", &arguments);
+    let problems: Vec<&str> = said.lines().skip(1).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
 }

@@ -578,6 +578,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 "defaults" => "defaults",
                 "channel_section" => "read_channel",
                 _ if name == "read_transport" => "read_mail",
+                _ if name == "read_review" => "read_digest",
                 _ if name == "read_kind" || name == "read_render" => "read_source",
                 _ => name,
             };

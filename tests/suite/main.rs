@@ -8,6 +8,7 @@ mod browser;
 mod calendar;
 mod cli;
 mod crash;
+mod desk;
 mod docs;
 mod doubts;
 mod exim;

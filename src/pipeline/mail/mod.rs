@@ -1,14 +1,16 @@
 //! Mail pipelines: queueing (`queue`), sending (`outbox`), when to stop sending (`brake`), mail hold-ups (`incident`), deleting old
-//! mail (`forget`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
+//! mail (`forget`), what is new as editors shape it (`news`), drafts for editors (`drafts`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
 //! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
 pub mod bounces;
 mod brake;
 mod crowd;
+pub mod drafts;
 pub mod forget;
 pub mod import;
 pub mod inbound;
 pub mod incident;
+pub(crate) mod news;
 pub mod outbox;
 pub mod queue;
 pub mod replies;
@@ -20,6 +22,7 @@ use jiff::Timestamp;
 use crate::deliver::message::Sender;
 use crate::model::digest::Newsletter;
 use crate::model::story::Story;
+use crate::pipeline::desk;
 use crate::store::{Store, StoreError};
 use crate::support::templates::Templates;
 use crate::view::{Catalog, coming_window};
@@ -41,6 +44,6 @@ impl MailContext<'_> {
     /// The events that a digest shows as coming up.
     fn coming(&self, store: &Store) -> Result<Vec<Story>, StoreError> {
         let Some((from, to)) = coming_window(self.catalog.channel, self.now) else { return Ok(Vec::new()) };
-        store.read(|r| r.entries().coming(from, to, COMING_STORIES_MAX))
+        store.read(|r| desk::mailed(r, r.entries().coming(from, to, COMING_STORIES_MAX)?))
     }
 }

@@ -7,21 +7,21 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::MailContext;
+use super::news::{DigestNews, News, PersonalStories};
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition, TEXT_COLUMNS};
 use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, SUBJECT_CHARS_MAX, subject};
-use crate::model::keys::{EntryKey, IssueKey};
+use crate::model::keys::{EntryKey, IssueKey, RulingKey};
 use crate::model::mail_address::Address;
 use crate::model::schedule::Schedule;
 use crate::model::source::Source;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
+use crate::pipeline::desk;
 use crate::store::{GroupIssue, InterestGroup, NewIssue, PAGE, Read, Store, StoreError, Unit, Write};
 use crate::support::clock::Interrupted;
 use crate::support::text::wrapped;
 
-/// Maximum number of stories considered for an issue: months of a large network.
-pub(super) const STORIES_MAX: usize = 5_000;
 /// Groups read at a time.
 const GROUPS: usize = 2_000;
 /// Groups served in one unit of work.
@@ -33,7 +33,12 @@ pub enum DigestReport {
     NotDue,
     NothingNew,
     NoRecipients,
-    Queued { stories: usize, recipients: usize },
+    /// An editor has to release the issue first.
+    Waits,
+    Queued {
+        stories: usize,
+        recipients: usize,
+    },
 }
 
 /// Queues an issue if one is due, or in any case with `force`.
@@ -49,7 +54,7 @@ pub fn queue(
     if digest.recipients.is_empty() {
         return Ok(DigestReport::NoRecipients);
     }
-    let (sender, now) = (context.sender, context.now);
+    let now = context.now;
     let slot = digest.schedule.last_slot(now).unwrap_or(now);
     if !force && waits_for_its_first(store, context, digest, slot)? {
         return Ok(DigestReport::NotDue);
@@ -57,37 +62,68 @@ pub fn queue(
     if !force && store.read(|r| r.mailing().last_slot(&digest.id, now))?.is_some_and(|last| last >= slot) {
         return Ok(DigestReport::NotDue);
     }
-    let Preview { stories, issue, last } = preview(store, context, digest)?;
-    // A slot without news is filled as well: the next story waits for the next slot.
-    let is_empty = stories.is_empty();
-    if is_empty && force {
-        return Ok(DigestReport::NothingNew);
+    loop {
+        let preview = preview(store, context, digest)?;
+        // A slot without news is filled as well: the next story waits for the next slot.
+        let is_empty = preview.stories.is_empty();
+        if is_empty && force {
+            return Ok(DigestReport::NothingNew);
+        }
+        if digest.waits_for_editors() && !is_empty && !preview.is_released {
+            return Ok(DigestReport::Waits);
+        }
+        match store.write(|w| fill(w, context, digest, &preview, (!force).then_some(slot))) {
+            Ok(_) if is_empty => return Ok(DigestReport::NothingNew),
+            Ok(recipients) => {
+                return Ok(DigestReport::Queued { stories: preview.stories.len(), recipients });
+            }
+            // Another process filled the slot after we looked; its issue stands.
+            Err(IssueNotQueued::Taken) => return Ok(DigestReport::NotDue),
+            // An editor ruled after we looked.
+            Err(IssueNotQueued::Outdated) => {}
+            Err(IssueNotQueued::Store(error)) => return Err(error.into()),
+        }
     }
-    let ids: Vec<String> = stories.into_iter().map(|story| story.id).collect();
+}
+
+/// Queues an issue for the recipients of its digest, and closes its draft; returns how many recipients there are.
+fn fill(
+    unit: &Unit<Write>,
+    context: MailContext,
+    digest: &Digest,
+    preview: &Preview,
+    slot: Option<Timestamp>,
+) -> Result<usize, IssueNotQueued> {
+    let (sender, now) = (context.sender, context.now);
+    if unit.desk().revision()? != preview.revision {
+        return Err(IssueNotQueued::Outdated);
+    }
+    let mut recipients = Vec::new();
+    for recipient in digest.recipients.iter().filter(|_| !preview.stories.is_empty()) {
+        if unit.subscribers().suppression(&sender.key.hash(recipient.as_str()), &digest.id)?.is_none() {
+            recipients.push(recipient.as_str().to_owned());
+        }
+    }
+    // What an editor wrote is no story of the store.
+    let told = preview.stories.iter().filter(|story| story.anchor().hand().is_none());
+    let stories: Vec<String> = told.map(|story| story.id.clone()).collect();
+    let new = NewIssue {
+        digest: &digest.id,
+        slot,
+        now,
+        issue: &preview.issue,
+        stories: &stories,
+        recipients: &recipients,
+    };
     let message_id = |number: IssueKey, recipient: &str| {
         message_id(digest.id.as_str(), number, now, &sender.key.hash(recipient), sender.from.email.domain())
     };
-    let queued = store.write(|w| {
-        let mut recipients = Vec::new();
-        for recipient in digest.recipients.iter().filter(|_| !is_empty) {
-            if w.subscribers().suppression(&sender.key.hash(recipient.as_str()), &digest.id)?.is_none() {
-                recipients.push(recipient.as_str().to_owned());
-            }
-        }
-        let slot = if force { None } else { Some(slot) };
-        let new =
-            NewIssue { digest: &digest.id, slot, now, issue: &issue, stories: &ids, recipients: &recipients };
-        let count = w.mailing().queue_issue(&new, message_id)?.ok_or(IssueNotQueued::Taken)?;
-        w.mailing().put_digest_mark(&digest.id, last)?;
-        Ok(count)
-    });
-    match queued {
-        Ok(_) if is_empty => Ok(DigestReport::NothingNew),
-        Ok(recipients) => Ok(DigestReport::Queued { stories: ids.len(), recipients }),
-        // Another process filled the slot after we looked; its issue stands.
-        Err(IssueNotQueued::Taken) => Ok(DigestReport::NotDue),
-        Err(IssueNotQueued::Store(error)) => Err(error.into()),
+    let count = unit.mailing().queue_issue(&new, message_id)?.ok_or(IssueNotQueued::Taken)?;
+    unit.mailing().put_digest_mark(&digest.id, preview.last)?;
+    if let Some(draft) = unit.desk().open_draft(&digest.id)? {
+        desk::close(unit, &draft, preview.last, now)?;
     }
+    Ok(count)
 }
 
 /// A new digest or schedule first seen within this time after a slot was probably set up for that slot.
@@ -137,19 +173,28 @@ fn waits_for_its_first(
 }
 
 /// Takes note of digests that are no longer configured, or for nobody: when they come back, they wait for their first slot again, as
-/// one with another schedule does.
+/// one with another schedule does. Their drafts are closed, so that nothing is held for them.
 ///
 /// # Errors
 /// When the store fails.
-pub fn note_absent(store: &Store, configured: &[Digest]) -> Result<(), StoreError> {
+pub fn note_absent(store: &Store, configured: &[Digest], now: Timestamp) -> Result<(), StoreError> {
     let is_there =
         |id: &DigestId| configured.iter().any(|digest| digest.id == *id && !digest.recipients.is_empty());
-    let mut absent = store.read(|r| r.mailing().scheduled_digests())?;
+    let (mut absent, mut open) =
+        store.read(|r| Ok::<_, StoreError>((r.mailing().scheduled_digests()?, r.desk().open_digests()?)))?;
     absent.retain(|id| !is_there(id));
-    if absent.is_empty() {
+    open.retain(|id| !is_there(id));
+    if absent.is_empty() && open.is_empty() {
         return Ok(());
     }
-    store.write(|w| absent.iter().try_for_each(|id| w.mailing().put_digest_schedule(id, "")))
+    store.write(|w| {
+        absent.iter().try_for_each(|id| w.mailing().put_digest_schedule(id, ""))?;
+        let seen = EntryKey::BEFORE_ALL;
+        open.iter().try_for_each(|id| match w.desk().open_draft(id)? {
+            Some(draft) => w.desk().close(draft.key, now, seen),
+            None => Ok(()),
+        })
+    })
 }
 
 /// Why an issue was not queued.
@@ -157,6 +202,8 @@ pub fn note_absent(store: &Store, configured: &[Digest]) -> Result<(), StoreErro
 enum IssueNotQueued {
     #[error("another process was first")]
     Taken,
+    #[error("an editor was faster")]
+    Outdated,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -165,8 +212,12 @@ enum IssueNotQueued {
 pub struct Preview {
     pub stories: Vec<Story>,
     pub issue: Issue,
+    /// Whether an editor said that it may go.
+    pub is_released: bool,
     /// The last entry considered.
     last: EntryKey,
+    /// The last ruling of an editor considered.
+    revision: RulingKey,
 }
 
 /// Renders the issue of a configured digest that would be sent now.
@@ -174,26 +225,51 @@ pub struct Preview {
 /// # Errors
 /// When the store or a template fails.
 pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::Result<Preview> {
-    let (seen, last, stories) = store.read(|r| {
-        let seen = r.mailing().digest_mark(&digest.id)?.unwrap_or(EntryKey::BEFORE_ALL);
-        Ok::<_, StoreError>((
-            seen,
-            r.entries().last()?,
-            r.entries().stories_since(seen, Some(&digest.id), STORIES_MAX)?,
-        ))
-    })?;
-    let interests = digest::interests(digest);
-    let picked = digest::pick(&interests, seen..last, &stories);
+    let news = store.read(|r| DigestNews::of(r, digest))?;
+    let coming = context.coming(store)?;
+    let (stories, issue) = compose(context, digest, &news, &coming, &digest.language)?;
+    let is_released = news.own.is_released;
+    Ok(Preview { stories, issue, is_released, last: news.last, revision: news.revision })
+}
+
+/// Renders the issue of a configured digest that would be sent now as it would be in a language.
+///
+/// # Errors
+/// When the store or a template fails.
+pub fn preview_in(
+    store: &Store,
+    context: MailContext,
+    digest: &Digest,
+    language: &str,
+) -> anyhow::Result<Issue> {
+    let news = store.read(|r| DigestNews::of(r, digest))?;
+    Ok(compose(context, digest, &news, &context.coming(store)?, language)?.1)
+}
+
+/// Renders the issue of a configured digest in a language.
+///
+/// # Errors
+/// When a template fails.
+fn compose(
+    context: MailContext,
+    digest: &Digest,
+    news: &DigestNews,
+    coming: &[Story],
+    language: &str,
+) -> anyhow::Result<(Vec<Story>, Issue)> {
+    let (stories, leads) = news.stories(language, &context.catalog.channel.title);
     let id: String =
         digest.id.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = (!picked.is_empty()).then(|| format!("{id}-{}", context.now.strftime("%Y%m%d-%H%M%S")));
+    let name = (!stories.is_empty()).then(|| format!("{id}-{}", context.now.strftime("%Y%m%d-%H%M%S")));
     let edition = Edition {
         title: &digest.title,
-        language: &digest.language,
-        interests: &interests,
+        language,
+        interests: &digest::interests(digest),
         templates: "digest",
         note: None,
-        coming: &context.coming(store)?,
+        introduction: news.own.introduction(language).map(|text| text.text.as_str()),
+        leads,
+        coming,
         entries_max: digest.entries_max,
         is_personal: false,
         name: name.as_deref(),
@@ -201,8 +277,9 @@ pub fn preview(store: &Store, context: MailContext, digest: &Digest) -> anyhow::
         controller: context.newsletter.controller.as_deref(),
         places: &LinkPlaces::of(&context.sender.key, &format!("{} {}", digest.id, context.now)),
     };
-    let issue = digest::render(context.catalog, edition, &picked, context.now, context.templates)?;
-    Ok(Preview { stories: picked.into_iter().cloned().collect(), issue, last })
+    let shown: Vec<&Story> = stories.iter().collect();
+    let issue = digest::render(context.catalog, edition, &shown, context.now, context.templates)?;
+    Ok((stories, issue))
 }
 
 /// The result of the subscribers' turn.
@@ -248,67 +325,88 @@ pub fn queue_personal(
     // Read before the stories: an entry that arrives in between goes into the next issue.
     let last = store.read(|r| r.entries().last())?;
     let coming = context.coming(store)?;
-    let (mut stories, mut since) = (Vec::new(), EntryKey::MAX);
+    let mut known: Option<News> = None;
     loop {
         let groups = store.read(|r| r.subscribers().due_groups(context.now, GROUPS))?;
-        if groups.is_empty() {
-            return Ok(turn);
-        }
-        for some in groups.chunks(GROUPS_SERVED) {
-            if stop.is_cancelled() {
-                return Err(Interrupted.into());
-            }
-            let mut issues = Vec::with_capacity(some.len());
-            for group in some {
-                if group.seen < since {
-                    stories = store.read(|r| r.entries().stories_since(group.seen, None, STORIES_MAX))?;
-                    since = group.seen;
-                }
-                issues.push(personal_issue(
-                    context,
-                    (&group.language, &group.interests),
-                    group.seen..last,
-                    (&stories, &coming),
-                )?);
-            }
-            serve(store, context, some, &issues, last, &mut turn)?;
-        }
+        // Groups come in the order of their marks.
+        let Some(first) = groups.first() else { return Ok(turn) };
+        let mut owed: Vec<EntryKey> = groups.iter().flat_map(|group| group.owed.iter().copied()).collect();
+        owed.sort_unstable();
+        owed.dedup();
+        let news = match known.take().filter(|known| known.covers(first.seen, &owed)) {
+            Some(known) => known,
+            None => store.read(|r| News::since(r, first.seen, &owed))?,
+        };
+        let is_served = serve_chunks(store, context, &groups, (&news, &coming, last), stop, &mut turn)?;
+        known = is_served.then_some(news);
     }
 }
 
-/// Serves some groups with their issues, or a slot without one; a large group takes several units of work.
-fn serve(
+/// Serves groups, some at a time. `false` if an editor ruled after the news were read: groups that are left are not served.
+fn serve_chunks(
     store: &Store,
     context: MailContext,
     groups: &[InterestGroup],
-    issues: &[Option<Issue>],
-    last: EntryKey,
+    (news, coming, last): (&News, &[Story], EntryKey),
+    stop: &CancellationToken,
     turn: &mut PersonalReport,
-) -> anyhow::Result<()> {
-    let mut left: Vec<(&InterestGroup, Option<&Issue>)> =
-        groups.iter().zip(issues).map(|(group, issue)| (group, issue.as_ref())).collect();
+) -> anyhow::Result<bool> {
+    for some in groups.chunks(GROUPS_SERVED) {
+        if stop.is_cancelled() {
+            return Err(Interrupted.into());
+        }
+        let mut issues = Vec::with_capacity(some.len());
+        for group in some {
+            let reader = PersonalReader {
+                language: &group.language,
+                interests: &group.interests,
+                seen: group.seen..last,
+                owed: &group.owed,
+            };
+            issues.push(personal_issue(context, &reader, news, coming)?);
+        }
+        if !serve(store, context, (some, &issues), (last, news.revision), turn)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Serves some groups with their issues, or a slot without one; a large group takes several units of work. `false` if an editor ruled
+/// after the issues were made: those that are left are not served.
+fn serve(
+    store: &Store,
+    context: MailContext,
+    (groups, issues): (&[InterestGroup], &[PersonalIssue]),
+    (last, revision): (EntryKey, RulingKey),
+    turn: &mut PersonalReport,
+) -> anyhow::Result<bool> {
+    let mut left: Vec<(&InterestGroup, &PersonalIssue)> = groups.iter().zip(issues).collect();
     while !left.is_empty() {
         let counts = store.write(|w| {
-            left.iter()
-                .map(|(group, issue)| fill(w, context, group, *issue, last))
-                .collect::<Result<Vec<usize>, _>>()
+            if w.desk().revision()? != revision {
+                return Ok(None);
+            }
+            let counts = left.iter().map(|(group, issue)| fill_group(w, context, group, issue, last));
+            counts.collect::<Result<Vec<usize>, StoreError>>().map(Some)
         })?;
-        for ((_, issue), count) in left.iter().zip(&counts) {
+        let Some(counts) = counts else { return Ok(false) };
+        for ((_, made), count) in left.iter().zip(&counts) {
             turn.due += count;
-            turn.served += if issue.is_some() { *count } else { 0 };
-            turn.issues += usize::from(issue.is_some() && *count > 0);
+            turn.served += if made.issue.is_some() { *count } else { 0 };
+            turn.issues += usize::from(made.issue.is_some() && *count > 0);
         }
         let mut counts = counts.into_iter();
         left.retain(|_| counts.next() == Some(PAGE));
     }
-    Ok(())
+    Ok(true)
 }
 
-fn fill(
+fn fill_group(
     unit: &Unit<Write>,
     context: MailContext,
     group: &InterestGroup,
-    issue: Option<&Issue>,
+    made: &PersonalIssue,
     last: EntryKey,
 ) -> Result<usize, StoreError> {
     let domain = context.sender.from.email.domain();
@@ -321,11 +419,18 @@ fn fill(
             domain,
         )
     };
-    let new = GroupIssue { digest: &DigestId::Personal, issue, seen: last.max(group.seen), now: context.now };
+    let new = GroupIssue {
+        digest: &DigestId::Personal,
+        issue: made.issue.as_ref(),
+        seen: last.max(group.seen),
+        owed: &made.held,
+        now: context.now,
+    };
     unit.subscribers().fill_group(group, &new, message_id)
 }
 
-/// The issue that a subscriber who has seen the entries up to `seen` would get now; `None` if there is nothing new.
+/// The issue that a subscriber who has seen the entries up to `seen`, and is owed others, would get now; `None` if there is nothing
+/// new.
 ///
 /// # Errors
 /// When the store or a template fails.
@@ -334,40 +439,62 @@ pub fn preview_personal(
     context: MailContext,
     preferences: &Preferences,
     seen: EntryKey,
+    owed: &[EntryKey],
 ) -> anyhow::Result<Option<Issue>> {
-    let stories = store.read(|r| r.entries().stories_since(seen, None, STORIES_MAX))?;
-    personal_issue(
-        context,
-        (&preferences.language, &preferences.interests),
-        seen..EntryKey::MAX,
-        (&stories, &context.coming(store)?),
-    )
+    let news = store.read(|r| News::since(r, seen, owed))?;
+    let coming = context.coming(store)?;
+    let reader = PersonalReader {
+        language: &preferences.language,
+        interests: &preferences.interests,
+        seen: seen..EntryKey::MAX,
+        owed,
+    };
+    Ok(personal_issue(context, &reader, &news, &coming)?.issue)
+}
+
+/// Who a personal issue is for.
+struct PersonalReader<'a> {
+    language: &'a str,
+    interests: &'a Interests,
+    /// From the last entry seen to the last one considered.
+    seen: Range<EntryKey>,
+    /// Entries whose stories were held back from earlier issues.
+    owed: &'a [EntryKey],
+}
+
+/// What a group is sent.
+struct PersonalIssue {
+    /// `None` if there is nothing new.
+    issue: Option<Issue>,
+    /// Entries whose stories are held back.
+    held: Vec<EntryKey>,
 }
 
 fn personal_issue(
     context: MailContext,
-    (language, interests): (&String, &Interests),
-    seen: Range<EntryKey>,
-    (stories, coming): (&[Story], &[Story]),
-) -> anyhow::Result<Option<Issue>> {
-    let picked = digest::pick(interests, seen.clone(), stories);
-    if picked.is_empty() {
-        return Ok(None);
+    reader: &PersonalReader,
+    news: &News,
+    coming: &[Story],
+) -> anyhow::Result<PersonalIssue> {
+    let PersonalReader { language, interests, seen, owed } = reader;
+    let PersonalStories { stories, leads, held } = news.for_reader(language, interests, seen.clone(), owed);
+    if stories.is_empty() {
+        return Ok(PersonalIssue { issue: None, held });
     }
     let newsletter = context.newsletter;
-    let hash = Sha256::digest(format!(
-        "{language}\0{}\0{}\0{}",
-        serde_json::to_string(interests)?,
-        seen.start,
-        context.now
-    ));
-    let name = crate::support::text::hex(&hash[..10]);
+    let mut of =
+        format!("{language}\0{}\0{}\0{}", serde_json::to_string(interests)?, seen.start, context.now);
+    // Groups that differ in what they are owed differ in their issues.
+    owed.iter().for_each(|owed| of.push_str(&format!("\0{owed}")));
+    let name = crate::support::text::hex(&Sha256::digest(of)[..10]);
     let edition = Edition {
         title: newsletter.title(language, context.catalog.channel),
         language,
         interests,
         templates: "digest",
         note: None,
+        introduction: news.introduction(language, seen.start),
+        leads,
         coming,
         entries_max: newsletter.entries_max,
         is_personal: true,
@@ -376,7 +503,9 @@ fn personal_issue(
         controller: newsletter.controller.as_deref(),
         places: &LinkPlaces::of(&context.sender.key, &name),
     };
-    Ok(Some(digest::render(context.catalog, edition, &picked, context.now, context.templates)?))
+    let shown: Vec<&Story> = stories.iter().collect();
+    let issue = digest::render(context.catalog, edition, &shown, context.now, context.templates)?;
+    Ok(PersonalIssue { issue: Some(issue), held })
 }
 
 #[derive(serde::Serialize)]

@@ -212,6 +212,7 @@ pub fn confirm(store: &Store, context: MailContext, token: &str) -> anyhow::Resu
             welcome.queue(w, context, confirmed.address.as_str())?;
             confirmed.seen = confirmed.seen.max(welcome.seen);
             w.subscribers().put(&hash, &confirmed, confirmed.preferences.cadence.next_after(now))?;
+            w.subscribers().set_owed(&hash, &welcome.owed)?;
         }
         Ok::<_, anyhow::Error>(Some(confirmed))
     })?;

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::MailContext;
-use super::queue::STORIES_MAX;
+use super::news::{News, PersonalStories};
 use crate::deliver::message::message_id;
 use crate::digest::{self, Edition};
 use crate::model::digest::{DigestId, Issue, LinkPlaces};
 use crate::model::keys::EntryKey;
+use crate::model::story::Story;
 use crate::model::subscriber::{Cadence, Preferences};
 use crate::store::{NewIssue, Store, StoreError, Unit, Write};
 use crate::support::i18n::{long_date, said, spoken};
@@ -18,6 +19,8 @@ pub(super) struct Welcome {
     issue: Issue,
     /// The last entry considered; the next issue continues from it.
     pub(super) seen: EntryKey,
+    /// Entries whose stories are held back from it, for the next issue.
+    pub(super) owed: Vec<EntryKey>,
 }
 
 /// Renders the welcome for a subscriber who has seen the entries up to `seen`.
@@ -31,11 +34,12 @@ pub(super) fn render(
     preferences: &Preferences,
     seen: EntryKey,
 ) -> anyhow::Result<Welcome> {
-    let (last, stories) = store.read(|r| {
-        Ok::<_, StoreError>((r.entries().last()?, r.entries().stories_since(seen, None, STORIES_MAX)?))
-    })?;
+    let (last, news) =
+        store.read(|r| Ok::<_, StoreError>((r.entries().last()?, News::since(r, seen, &[])?)))?;
     let interests = &preferences.interests;
-    let picked = digest::pick(interests, seen..last, &stories);
+    let PersonalStories { stories, leads, held } =
+        news.for_reader(&preferences.language, interests, seen..last, &[]);
+    let picked: Vec<&Story> = stories.iter().collect();
     let newsletter = context.newsletter;
     let language = spoken(&preferences.language, &context.catalog.channel.language);
     let note = next_mail("next_mail", &preferences.cadence, language, context.now);
@@ -45,6 +49,8 @@ pub(super) fn render(
         interests,
         templates: "welcome",
         note: note.as_deref(),
+        introduction: None,
+        leads,
         coming: &context.coming(store)?,
         entries_max: newsletter.entries_max,
         is_personal: true,
@@ -54,7 +60,7 @@ pub(super) fn render(
         places: &LinkPlaces::of(&context.sender.key, &format!("welcome {hash} {}", context.now)),
     };
     let issue = digest::render(context.catalog, edition, &picked, context.now, context.templates)?;
-    Ok(Welcome { issue, seen: last.max(seen) })
+    Ok(Welcome { issue, seen: last.max(seen), owed: held })
 }
 
 impl Welcome {

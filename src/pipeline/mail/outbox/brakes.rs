@@ -42,7 +42,7 @@ impl Brakes {
             DigestId::Configured(_) | DigestId::Personal => &self.lists,
             DigestId::Confirmation => &self.confirmations,
             DigestId::Welcome => &self.welcomes,
-            DigestId::Operator | DigestId::Answer => &self.own,
+            DigestId::Operator | DigestId::Answer | DigestId::Draft => &self.own,
         }
     }
 
