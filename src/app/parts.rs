@@ -1,6 +1,6 @@
 //! Builds the parts of an installation from the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +27,15 @@ use crate::model::mail_address::Address;
 use crate::model::mail_address::ascii_domain;
 use crate::model::refusal::OwnIdentity;
 use crate::model::source::RENDERER_PLACE;
+use crate::model::store_url::StoreUrl;
 use crate::normalize::language::LanguageDetector;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::refresh::{OriginLocks, Refresher};
 use crate::store::Store;
 use crate::support::bucket::Bucket;
 use crate::support::clock::TokenSource;
+use crate::support::files;
+use crate::support::templates::Templates;
 
 /// The secret of this installation for signing links, created on first use.
 pub(super) fn secret(store: &Store) -> anyhow::Result<String> {
@@ -198,6 +201,38 @@ pub fn destination(publish: &PublishConfig) -> anyhow::Result<Destination> {
     let bucket = Bucket::new(&to.url.to_string(), (&to.url.bucket, &to.url.prefix), variables)
         .map_err(|reason| Usage(format!("[publish] to: {reason}")))?;
     Ok(Destination::Bucket(Arc::new(bucket)))
+}
+
+/// What of a configuration only shows when its parts are built, and where nothing can be written. Nothing is stored or sent.
+pub fn trial(config: &Config) -> Vec<anyhow::Error> {
+    let parts = [
+        client(&config.fetch).err().map(|error| error.context("[fetch]")),
+        renderer(&config.fetch).err().map(|error| error.context("[fetch] renderer")),
+        classifier(config).err(),
+        Templates::load(&config.templates_dir).err().map(anyhow::Error::from),
+        transport(&config.mail).err(),
+        destination(&config.publish).err(),
+    ];
+    let keys = config.mail.dkim.iter().filter_map(|key| dkim(key).err());
+    let mut folders = vec![("[store]", store_folder(&config.store))];
+    if config.publish.to.is_none() {
+        folders.push(("[publish] dir", config.publish.dir.as_path()));
+    }
+    if let TransportConfig::Directory(folder) = &config.mail.transport {
+        folders.push(("[mail] transport", folder));
+    }
+    let folders = folders.into_iter().filter_map(|(key, folder)| {
+        files::unwritable(folder).map(|fault| Usage(format!("{key}: {fault}")).into())
+    });
+    parts.into_iter().flatten().chain(keys).chain(folders).collect()
+}
+
+/// The folder that a store writes to on this machine.
+fn store_folder(store: &StoreUrl) -> &Path {
+    match store {
+        StoreUrl::Sqlite(file) => file.parent().unwrap_or(Path::new(".")),
+        StoreUrl::Postgres { cache, .. } => cache,
+    }
 }
 
 /// What refreshes sources under this configuration.

@@ -12,9 +12,10 @@ use crate::app::ShutdownMode;
 #[derive(Debug, Parser)]
 #[command(name = "courant", version)]
 pub(super) struct Arguments {
-    /// Path of the configuration file.
-    #[arg(long, global = true, default_value = "feeds.toml", value_name = "FILE")]
-    pub(super) config: PathBuf,
+    /// The configuration; otherwise $COURANT_CONFIG, or the first of feeds.toml, ~/.config/courant/feeds.toml and
+    /// /etc/courant/feeds.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Sets the clock for the whole command, to replay a run (2022-10-17T08:00:00Z).
     #[arg(long, global = true, value_name = "RFC3339")]
     pub(super) now: Option<Timestamp>,
@@ -56,6 +57,8 @@ pub(super) enum Command {
     },
     /// Validate the configuration and report every error in it.
     Check,
+    /// Print the JSON Schema of the configuration, by which editors complete and check it.
+    Schema,
     /// Fetch the sources that are due.
     Fetch {
         /// Fetch every source, due or not.

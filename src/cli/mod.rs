@@ -19,7 +19,7 @@ mod subscribers;
 mod topics;
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -99,32 +99,50 @@ async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<(
         Command::Demo { dir, keep_serving } => {
             return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
-        Command::Check => return check(&arguments.config),
+        Command::Check => return check(&find(arguments)?),
+        Command::Schema => {
+            outln!("{:#}", config::schema());
+            return Ok(());
+        }
         Command::Completions { shell } => {
             shell::completions(*shell);
             return Ok(());
         }
         Command::Man { dir } => return shell::man(dir),
-        Command::Store(wanted) => return store::store(wanted, &arguments.config),
+        Command::Store(wanted) => return store::store(wanted, arguments.config.as_deref()),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
-        Command::Classify(wanted) if !arguments.config.exists() => return topics::classify(wanted, None),
+        Command::Classify(wanted) if !find(arguments).is_ok_and(|path| path.exists()) => {
+            return topics::classify(wanted, None);
+        }
         Command::Probe(wanted) => {
-            return probe::probe(wanted, arguments.verbose > 0, &arguments.config, clock.now()).await;
+            return probe::probe(wanted, arguments.verbose > 0, find(arguments).ok().as_deref(), clock.now())
+                .await;
         }
         _ => {}
     }
-    let app = App::new(config::load(&arguments.config)?, clock, signals.stop.clone())?;
+    let path = find(arguments)?;
+    let app = App::new(config::load(&path)?, clock, signals.stop.clone())?;
     signals.end_with(arguments.command.shutdown_mode());
-    run_with(app, arguments, manager).await
+    run_with(app, arguments, &path, manager).await
+}
+
+/// Where the configuration is.
+fn find(arguments: &Arguments) -> Result<PathBuf, ConfigError> {
+    config::find(arguments.config.as_deref())
 }
 
 /// `courant check`.
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
-    let of_file = |error: anyhow::Error| Usage(format!("{}: {error:#}", path.display()));
-    app::transport(&config.mail).map_err(of_file)?;
-    app::destination(&config.publish).map_err(of_file)?;
+    let faults: Vec<String> =
+        app::trial(&config).iter().map(|error| format!("{}: {error:#}", path.display())).collect();
+    if !faults.is_empty() {
+        return Err(Usage(faults.join("\n")).into());
+    }
+    for note in &config.notes {
+        outln!("{}", note.in_file(path));
+    }
     for note in config.mail.transport.notes() {
         outln!("{note}");
     }
@@ -140,7 +158,12 @@ fn check(path: &Path) -> anyhow::Result<()> {
 }
 
 /// The commands that need the configuration and the store.
-async fn run_with(app: App, arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<()> {
+async fn run_with(
+    app: App,
+    arguments: &Arguments,
+    path: &Path,
+    manager: ServiceManager,
+) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Fetch { all, source } => fetch(&app, *all, source.clone()).await,
         Command::Publish => publish(&app).await,
@@ -156,9 +179,9 @@ async fn run_with(app: App, arguments: &Arguments, manager: ServiceManager) -> a
         Command::Desk(wanted) => desk::desk(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
-        Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, &arguments.config).await,
+        Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,
         Command::Run => run_once(&app).await,
-        Command::Serve { listen } => serve::serve(app, listen, manager, &arguments.config).await,
+        Command::Serve { listen } => serve::serve(app, listen, manager, path).await,
         Command::Entries { format, source, since, limit } => list::entries(
             app.store(),
             &EntryFilter { source: source.clone(), since: *since, count_max: *limit },
@@ -175,6 +198,7 @@ async fn run_with(app: App, arguments: &Arguments, manager: ServiceManager) -> a
         Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
         Command::Init { .. }
         | Command::Check
+        | Command::Schema
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Store(_)

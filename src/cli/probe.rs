@@ -58,10 +58,10 @@ pub struct ProbeArguments {
 pub async fn probe(
     wanted: &ProbeArguments,
     is_verbose: bool,
-    config_path: &Path,
+    config_path: Option<&Path>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let config = config::load(config_path).ok();
+    let config = config_path.and_then(|path| config::load(path).ok());
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
     let (mut fetched, client) = open(&wanted.document, config.as_ref(), &mut fetch, now).await?;
     let url = wanted.base()?.or_else(|| client.is_some().then(|| fetched.url.clone()));
@@ -97,7 +97,8 @@ pub async fn probe(
         ProbeFormat::Text => write!(terminal::stdout(), "{}", reading.to_text(is_verbose))?,
     }
     if wanted.write {
-        write_found(config_path, url.as_ref(), reading.select())?;
+        let path = config_path.map_or_else(|| config::find(None), |path| Ok(path.to_owned()))?;
+        write_found(&path, url.as_ref(), reading.select())?;
     }
     Ok(())
 }

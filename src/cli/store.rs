@@ -49,7 +49,7 @@ pub(super) enum StoreCommand {
 struct NotWhole;
 
 /// Runs the command; the configuration says which store, but for a copy.
-pub(super) fn store(wanted: &StoreCommand, config: &Path) -> anyhow::Result<()> {
+pub(super) fn store(wanted: &StoreCommand, config: Option<&Path>) -> anyhow::Result<()> {
     match wanted {
         StoreCommand::Check => check(&configured(config)?),
         StoreCommand::Copy { from, to, replace } => copy(from, to, *replace),
@@ -62,8 +62,8 @@ pub(super) fn store(wanted: &StoreCommand, config: &Path) -> anyhow::Result<()> 
     }
 }
 
-fn configured(config: &Path) -> anyhow::Result<Store> {
-    open(&config::load(config)?.store)
+fn configured(config: Option<&Path>) -> anyhow::Result<Store> {
+    open(&config::load(&config::find(config)?)?.store)
 }
 
 fn open(url: &StoreUrl) -> anyhow::Result<Store> {

@@ -46,8 +46,10 @@ pub(super) fn read_fetch(
     surroundings: &ConfigContext,
 ) -> FetchConfig {
     let default_timeout = defaults.seconds("timeout", parse_duration);
-    let proxy =
-        section.parsed("proxy", |text| Url::parse(text).map_err(|_| format!("\"{text}\" is not a URL")));
+    let proxy = section.parsed("proxy", |text| {
+        section.note_password("proxy", text);
+        Url::parse(text).map_err(|_| format!("\"{text}\" is not a URL"))
+    });
     FetchConfig {
         user_agent: defaults.string("user_agent").unwrap_or_else(|| default_user_agent(channel_url)),
         timeout_seconds: section.seconds("timeout", parse_duration).or(default_timeout).unwrap_or(20).max(1),

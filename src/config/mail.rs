@@ -110,9 +110,13 @@ pub(super) fn read_mail(section: Section, surroundings: &ConfigContext) -> MailC
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("\"{text}\" is not a valid mail address: write \"Name <name@example.org>\"")),
     };
+    let transport = read_transport(&section, surroundings)
+        .unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox")));
+    if matches!(transport, TransportConfig::Smtp { .. }) {
+        section.needs("from", "from is missing: write from = \"News <news@example.org>\"");
+    }
     MailConfig {
-        transport: read_transport(&section, surroundings)
-            .unwrap_or_else(|| TransportConfig::Directory(surroundings.folder.join("outbox"))),
+        transport,
         from: section.parsed("from", mailbox).unwrap_or_else(|| "courant@localhost.localdomain".into()),
         reply_to: section.parsed("reply_to", mailbox),
         operators: section.list("operator", Address::parse),
@@ -122,7 +126,9 @@ pub(super) fn read_mail(section: Section, surroundings: &ConfigContext) -> MailC
         rate_per_domain: section.by_rate("rate_per_domain", parse_rate),
         // RFC 5321 section 4.5.3.2 allows ten minutes after the final dot, but no reasonable server takes two.
         timeout_seconds: section.seconds("timeout", parse_duration).unwrap_or(120).max(1),
-        on_uncertain: section.parsed("on_uncertain", parse_on_uncertain).unwrap_or_default(),
+        on_uncertain: section
+            .choice("on_uncertain", &[("resend", OnUncertain::Resend), ("skip", OnUncertain::Skip)])
+            .unwrap_or_default(),
         fraud_is_complaint: section.boolean("fraud_is_complaint", false),
         refusals_max: section.number("refusals_max", 5, 1..=1_000) as usize,
         wait_max_seconds: section.seconds("wait_max", parse_duration).unwrap_or(14 * DAY_SECONDS),
@@ -139,11 +145,13 @@ fn read_transport(section: &Section, surroundings: &ConfigContext) -> Option<Tra
     if token.is_some() && password.is_some() {
         section.fault(section.at, "token: a password is set as well: keep only one of them");
     }
-    let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
     let has_login = username.is_some();
-    let routes = section.one_or_more("transport", |text| {
+    let given = |text: &str| {
+        section.note_password("transport", text);
         parse_route(&secret_or_text(text, surroundings)?, has_login, surroundings)
-    });
+    };
+    let ca_file = section.string("ca_file").map(|path| surroundings.folder.join(path));
+    let routes = section.one_or_more("transport", given);
     match routes.as_slice() {
         [] => None,
         [Route::Folder(folder)] => Some(TransportConfig::Directory(folder.clone())),
@@ -188,21 +196,15 @@ fn parse_route(text: &str, has_login: bool, surroundings: &ConfigContext) -> Res
 }
 
 fn read_dkim(section: Section, surroundings: &ConfigContext) -> DkimSettings {
-    let algorithm = section.parsed("algorithm", |text| match text {
-        "rsa" => Ok(false),
-        "ed25519" => Ok(true),
-        _ => Err(format!("\"{text}\" must be \"rsa\" or \"ed25519\"")),
-    });
-    if !section.has("key") {
-        section.fault(section.at, "key is missing: write key = \"file:dkim.pem\"");
-    }
+    let is_ed25519 = section.choice("algorithm", &[("rsa", false), ("ed25519", true)]);
+    section.needs("key", "key is missing: write key = \"file:dkim.pem\"");
     DkimSettings {
         domain: section.required("domain"),
         selector: section.required("selector"),
         key: section
             .parsed("key", |text| secret(text, surroundings).map(Secret))
             .unwrap_or_else(|| Secret(String::new())),
-        is_ed25519: algorithm.unwrap_or(false),
+        is_ed25519: is_ed25519.unwrap_or(false),
     }
 }
 
@@ -238,13 +240,5 @@ fn parse_rate(text: &str) -> Result<f64, String> {
         Err(format!("\"{text}\" is more than {RATE_MAX}"))
     } else {
         Ok(f64::from(count) / seconds)
-    }
-}
-
-fn parse_on_uncertain(text: &str) -> Result<OnUncertain, String> {
-    match text {
-        "resend" => Ok(OnUncertain::Resend),
-        "skip" => Ok(OnUncertain::Skip),
-        _ => Err(format!("\"{text}\" must be \"resend\" or \"skip\"")),
     }
 }

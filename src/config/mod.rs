@@ -1,27 +1,32 @@
 //! `feeds.toml`: read and validated as a whole, reporting all faults at once. Besides the command line, the only place that
-//! accesses the environment (for secrets).
+//! accesses the environment (for secrets, and for keys that it sets).
 
 mod fetch;
 mod mail;
+mod parts;
+mod schema;
 mod section;
 mod service;
 mod source;
 mod values;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-
-use ipnet::{IpNet, Ipv4Net};
-use toml::de::{DeTable, DeValue};
+use std::rc::Rc;
 
 pub use fetch::FetchConfig;
+use ipnet::{IpNet, Ipv4Net};
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
 pub use section::ConfigFault;
 pub use service::ServiceManager;
+use url::Url;
 pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
+use parts::Parts;
+use schema::Recorder;
 use section::{Faults, Section};
 use source::read_source;
 use values::{DAY_SECONDS, parse_duration, parse_language};
@@ -110,6 +115,8 @@ pub struct Config {
     pub feeds: Vec<FeedChoice>,
     pub publish: PublishConfig,
     pub sources: Vec<Source>,
+    /// What is no fault, and should be known.
+    pub notes: Vec<ConfigFault>,
 }
 
 /// Why a configuration cannot be used.
@@ -117,19 +124,22 @@ pub struct Config {
 pub enum ConfigError {
     #[error("cannot read {path}: {cause} (start with `courant init`, or name the file with --config)")]
     Unreadable { path: PathBuf, cause: std::io::Error },
+    #[error("there is no configuration: none of {} exists (start with `courant init`, or name the file with --config or COURANT_CONFIG)", list_paths(.0))]
+    Nowhere(Vec<PathBuf>),
     /// The faults in the operator's `locales/` come first, then those of the file.
     #[error("{}", list_faults(.locales, .path, .faults))]
     Faulty { locales: Vec<LocaleFault>, path: PathBuf, faults: Vec<ConfigFault> },
 }
 
 fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> String {
-    let of_locales = locales.iter().map(|fault| (fault.path.as_path(), fault.line, &fault.message));
-    let of_file = faults.iter().map(|fault| (path, fault.line, &fault.message));
-    let lines: Vec<String> = of_locales
-        .chain(of_file)
-        .map(|(path, line, message)| format!("{}:{line}: {message}", path.display()))
-        .collect();
-    lines.join("\n")
+    let of_locales =
+        locales.iter().map(|fault| format!("{}:{}: {}", fault.path.display(), fault.line, fault.message));
+    let of_file = faults.iter().map(|fault| fault.in_file(path));
+    of_locales.chain(of_file).collect::<Vec<String>>().join("\n")
+}
+
+fn list_paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The context in which relative paths and secrets are resolved.
@@ -197,7 +207,29 @@ pub fn is_terminal_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
-/// Reads and validates a file, and the texts in `locales/` beside it.
+/// The folder beside the file with more sources.
+pub const ADDED_FOLDER: &str = "conf.d";
+
+/// Where the configuration is: as given, or as `COURANT_CONFIG` says, or else the first that exists of `feeds.toml` in this folder,
+/// in the user's folder of configurations, and in `/etc/courant`.
+///
+/// # Errors
+/// When there is none of these.
+pub fn find(given: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(named) = given.map(Path::to_owned).or_else(|| variable("COURANT_CONFIG")) {
+        return Ok(named);
+    }
+    let of_user = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let places: Vec<PathBuf> = [PathBuf::from("feeds.toml")]
+        .into_iter()
+        .chain(of_user.map(|folder| folder.join("courant/feeds.toml")))
+        .chain([PathBuf::from("/etc/courant/feeds.toml")])
+        .collect();
+    places.iter().find(|path| path.exists()).cloned().ok_or(ConfigError::Nowhere(places))
+}
+
+/// Reads and validates a file, with those of `conf.d/` and the texts in `locales/` beside it, and the variables that set keys.
 ///
 /// # Errors
 /// When it cannot be read, or all its faults.
@@ -210,7 +242,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         ConfigContext { folder, environment: &|name| std::env::var(name).ok(), variables: &variables };
     // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
-    match parse(&text, &surroundings) {
+    match read_parts(&text, path, &surroundings) {
         Ok(config) if locales.is_empty() => Ok(config),
         parsed => Err(ConfigError::Faulty {
             locales,
@@ -220,19 +252,66 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
+/// Parses a file with what stands beside it and in the environment.
+fn read_parts(text: &str, path: &Path, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
+    let mut parts = Parts::of(text);
+    let mut faults = Vec::new();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    faults.extend(parts.add_folder(&folder.join(ADDED_FOLDER)).err().into_iter().flatten());
+    if parts.is_empty() {
+        let message = "is empty: `courant init DIR` writes one to begin with".into();
+        return Err(vec![ConfigFault { place: None, line: 1, message }]);
+    }
+    let variables = (surroundings.variables)(parts::PREFIX);
+    faults.extend(parts.add_variables(variables, &keys()).err().into_iter().flatten());
+    match parse_parts(&parts, surroundings) {
+        Ok(config) if faults.is_empty() => Ok(config),
+        parsed => {
+            faults.extend(parsed.err().unwrap_or_default());
+            faults.sort();
+            Err(faults)
+        }
+    }
+}
+
+/// What the reader asks an empty file for.
+fn recorded() -> Rc<Recorder> {
+    let recorder = Rc::new(Recorder::default());
+    let parts = Parts::of("");
+    let faults = Faults::new(&parts);
+    let surroundings =
+        ConfigContext { folder: Path::new("."), environment: &|_| None, variables: &|_| Vec::new() };
+    read_root(&Section::recorded(recorder.clone(), &faults), &surroundings);
+    recorder
+}
+
+/// The keys of the file.
+fn keys() -> Vec<&'static str> {
+    recorded().names()
+}
+
+/// A JSON Schema of what the reader accepts.
+pub fn schema() -> serde_json::Value {
+    let mut schema = recorded().schema();
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["title"] = "courant".into();
+    schema
+}
+
 /// Parses and validates the text of a file.
 ///
 /// # Errors
 /// All faults, sorted by line.
 pub fn parse(text: &str, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
-    let faults = Faults::new(text);
-    let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        faults.push(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", "));
-    }
+    parse_parts(&Parts::of(text), surroundings)
+}
+
+fn parse_parts(parts: &Parts, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
+    let faults = Faults::new(parts);
+    let table = parts.merged(&faults);
     let config = read_root(&Section::root(&table, &faults), surroundings);
-    let found = faults.into_sorted();
-    if found.is_empty() { Ok(config) } else { Err(found) }
+    let (found, notes) = faults.into_sorted();
+    if found.is_empty() { Ok(Config { notes, ..config }) } else { Err(found) }
 }
 
 fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
@@ -276,12 +355,29 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
             .collect(),
         topics,
         fetch,
+        notes: Vec::new(),
     };
     check_unique(root, "source", config.sources.iter().map(|source| source.id.as_str()));
+    note_same_addresses(root, &config.sources);
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
     check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     config
+}
+
+/// Tells of sources that read what another one reads already. Those of mail may share a mailbox.
+fn note_same_addresses(root: &Section, sources: &[Source]) {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    for (source, section) in sources.iter().zip(&root.tables("source")) {
+        section.forget();
+        if source.kind.is_mail() {
+            continue;
+        }
+        let first = known.entry(source.url.as_str()).or_insert(&source.id);
+        if *first != source.id.as_str() {
+            section.note("url", format!("the source \"{first}\" reads this address already"));
+        }
+    }
 }
 
 fn read_classify(section: Section, surroundings: &ConfigContext) -> ClassifyConfig {
@@ -311,7 +407,7 @@ fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item 
 fn read_channel(section: Section) -> Channel {
     Channel {
         title: section.string("title").unwrap_or_else(|| "courant".into()),
-        url: section.parsed("url", parse_web_url).map_or_else(
+        url: section.parsed("url", parse_public_url).map_or_else(
             || "http://localhost:8080".into(),
             |url| url.as_str().trim_end_matches('/').to_owned(),
         ),
@@ -327,24 +423,34 @@ fn read_channel(section: Section) -> Channel {
     }
 }
 
+/// The public address of the channel, whose path has to reach us as it was written, through whatever stands in front of us.
+fn parse_public_url(text: &str) -> Result<Url, String> {
+    let url = parse_web_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("\"{text}\" ends with ? or #, and addresses of pages are made by adding to it"));
+    }
+    let path = url.path().trim_end_matches('/');
+    if path.contains("//") || path.contains('%') {
+        return Err(format!(
+            "the path {path} would reach courant in another spelling, as proxies decode it and join slashes: use letters, digits and hyphens"
+        ));
+    }
+    Ok(url)
+}
+
 fn read_store(section: Section, surroundings: &ConfigContext) -> StoreUrl {
     let cache = section.string("cache").unwrap_or_else(|| ".courant".into());
-    let url = section.parsed("url", |url| StoreUrl::parse(url, surroundings.folder, &cache));
+    let url = section.parsed("url", |url| {
+        section.note_password("url", url);
+        StoreUrl::parse(url, surroundings.folder, &cache)
+    });
     url.unwrap_or_else(|| StoreUrl::Sqlite(surroundings.folder.join("courant.db")))
 }
 
 fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig {
-    let images = section.parsed("images", |text| match text {
-        "omit" => Ok(Images::Omit),
-        "direct" => Ok(Images::Direct),
-        "proxy" => Ok(Images::Proxy),
-        _ => Err(format!("\"{text}\" must be \"omit\", \"proxy\" or \"direct\"")),
-    });
-    let archives = section.parsed("archives", |text| match text {
-        "channel" => Ok(Archives::Channel),
-        "all" => Ok(Archives::All),
-        _ => Err(format!("\"{text}\" must be \"channel\" or \"all\"")),
-    });
+    let images = section
+        .choice("images", &[("omit", Images::Omit), ("proxy", Images::Proxy), ("direct", Images::Direct)]);
+    let archives = section.choice("archives", &[("channel", Archives::Channel), ("all", Archives::All)]);
     let hub = |text: &str| {
         if text == "self" { Ok(text.to_owned()) } else { parse_web_url(text).map(|url| url.to_string()) }
     };
@@ -389,7 +495,7 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
 
 fn read_newsletter(section: Section) -> Newsletter {
     Newsletter {
-        titles: section.by_spoken_language("title", i18n::parse_interface_language),
+        titles: section.by_language_text("title", i18n::parse_interface_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
         is_open: section.boolean("open", true),
         has_welcome: section.boolean("welcome", false),
@@ -413,13 +519,8 @@ fn read_serve(section: Section) -> ServeConfig {
         ]
     };
     let trusted = section.list("trusted_proxies", network);
-    let is_api_open = |text: &str| match text {
-        "open" => Ok(true),
-        "closed" => Ok(false),
-        _ => Err(format!("\"{text}\" is neither \"open\" nor \"closed\"")),
-    };
     ServeConfig {
-        is_api_open: section.parsed("api", is_api_open).unwrap_or(true),
+        is_api_open: section.choice("api", &[("open", true), ("closed", false)]).unwrap_or(true),
         trusted_proxies: if section.has("trusted_proxies") { trusted } else { here() },
         sign_ups_per_hour: section.number("sign_ups_per_hour", 200, 1..=1_000_000) as u32,
         metrics: section.parsed("metrics", |text| {
@@ -434,26 +535,34 @@ fn read_serve(section: Section) -> ServeConfig {
 }
 
 fn read_topic(section: Section) -> Topic {
-    let texts = |value: &DeValue| {
-        value
-            .as_array()
-            .map(|array| array.iter().filter_map(|item| item.get_ref().as_str().map(str::to_owned)).collect())
-    };
     Topic {
         id: section.required("id"),
-        label: section.by_language("label", |value| value.as_str().map(str::to_owned), "a text"),
-        keywords: section.by_language("keywords", texts, "a list of texts"),
-        negative: section.by_language("negative", texts, "a list of texts"),
+        label: section.by_language_text("label", parse_language),
+        keywords: section.by_language_list("keywords", parse_language),
+        negative: section.by_language_list("negative", parse_language),
         tags: section.list("tags", |text| Ok(text.to_owned())),
         title_weight: section.number("title_weight", 3, 0..=100) as u32,
         is_fallback: section.boolean("fallback", false),
     }
 }
 
-fn read_digest(section: Section, topics: &[Topic], has_address: bool) -> Digest {
-    if !section.has("schedule") {
-        section.fault(section.at, "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
+fn read_schedule(section: &Section) -> Option<Schedule> {
+    let schedule = section.parsed("schedule", |text| {
+        let schedule = Schedule::parse(text)?;
+        match schedule.is_ever_due() {
+            true => Ok(schedule),
+            false => Err(format!("\"{text}\" is never due: there is no such day")),
+        }
+    })?;
+    if !schedule.names_zone() {
+        section
+            .note("schedule", "it names no time zone, so it is in UTC: write it at the end, as Europe/Paris");
     }
+    Some(schedule)
+}
+
+fn read_digest(section: Section, topics: &[Topic], has_address: bool) -> Digest {
+    section.needs("schedule", "schedule is missing: write schedule = \"Mon 08:00 Europe/Paris\"");
     let id = section.required("id");
     if id.starts_with('_') {
         section.fault(section.at, "an id that begins with _ is courant's own: write another");
@@ -464,7 +573,7 @@ fn read_digest(section: Section, topics: &[Topic], has_address: bool) -> Digest 
         language: section
             .parsed("language", i18n::parse_interface_language)
             .unwrap_or_else(|| i18n::default_language().into()),
-        schedule: section.parsed("schedule", Schedule::parse).unwrap_or_else(Schedule::weekly),
+        schedule: read_schedule(&section).unwrap_or_else(Schedule::weekly),
         topics: section.list("topics", |id| known_topic(topics, id)),
         languages: section.list("languages", parse_language),
         entries_max: section.number("max_entries", 30, 1..=500) as usize,
@@ -531,7 +640,7 @@ mod tests {
         for want in [
             "2: the file: unknown key \"chanel\": did you mean \"channel\"?",
             "6: [[source]] \"a\": url: \"ftp://x\" must begin",
-            "7: [[source]] \"a\": kind: \"fed\" is not a kind",
+            "7: [[source]] \"a\": kind: \"fed\" must be \"feed\" or",
             "8: [[source]] \"a\": unknown key \"intervall\": did you mean \"interval\"?",
             "9: [[source]] \"a\": the id \"a\" is taken",
             "13: [select]: item: \"..\" is not a valid CSS selector",

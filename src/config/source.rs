@@ -24,11 +24,7 @@ fn read_render(section: &Section, kind: SourceKind, fetch: &FetchConfig) -> bool
 
 /// The kind of a source: as configured, or else by its address.
 fn read_kind(section: &Section) -> SourceKind {
-    let kind = section.parsed("kind", |text| {
-        let names = || SourceKind::ALL.map(|kind| format!("\"{}\"", kind.name)).join(", ");
-        let found = SourceKind::ALL.into_iter().find(|kind| kind.name == text);
-        found.ok_or_else(|| format!("\"{text}\" is not a kind of source: expected one of {}", names()))
-    });
+    let kind = section.choice("kind", &SourceKind::ALL.map(|kind| (kind.name, kind)));
     match (kind, section.string("url")) {
         (Some(kind), Some(address)) if kind.name == SourceKind::AUTO.name => SourceKind::of_address(&address),
         (Some(kind), _) => kind,
@@ -44,13 +40,14 @@ pub(super) fn read_source(
     surroundings: &ConfigContext,
 ) -> Source {
     let kind = read_kind(&section);
-    let url = section.parsed("url", kind.address);
+    let url = section.parsed("url", |text| {
+        section.note_password("url", text);
+        (kind.address)(text)
+    });
     let is_rendered = read_render(&section, kind, fetch);
     // What a browser shows is a page.
     let kind = if is_rendered { SourceKind::PAGE } else { kind };
-    if !section.has("url") {
-        section.fault(section.at, "url is missing");
-    }
+    section.needs("url", "url is missing");
     let id = section.required("id");
     let own_interval = section.seconds("interval", parse_duration);
     let interval = own_interval.unwrap_or(interval);
@@ -67,8 +64,10 @@ pub(super) fn read_source(
         interval_seconds: interval
             .clamp(fetch.interval_min_seconds, fetch.interval_max_seconds.max(fetch.interval_min_seconds)),
         is_enabled: section.boolean("enabled", true),
-        date_from: section.parsed("date_from", parse_date_from).unwrap_or_default(),
-        date_order: section.parsed("date_order", parse_date_order),
+        date_from: section
+            .choice("date_from", &[("card", DateFrom::Card), ("item", DateFrom::Item)])
+            .unwrap_or_default(),
+        date_order: section.choice("date_order", &DATE_ORDERS),
         select: section.has("select").then(|| read_select(section.table("select"))),
         is_rendered,
         has_full_text: section.boolean("full_text", false),
@@ -130,37 +129,19 @@ fn read_rules(section: Section) -> Vec<Rule> {
 /// One of `rewrite = [{ title = "PATTERN", with = "TEXT" }]`.
 fn read_rewrite(section: Section) -> Option<(Regex, String)> {
     let with = section.string("with").unwrap_or_default();
-    if !section.has("title") {
-        section.fault(section.at, "title is missing: the pattern to rewrite");
-    }
+    section.needs("title", "title is missing: the pattern to rewrite");
     Some((section.parsed("title", parse_pattern)?, with))
 }
 
-fn parse_date_from(text: &str) -> Result<DateFrom, String> {
-    match text {
-        "card" => Ok(DateFrom::Card),
-        "item" => Ok(DateFrom::Item),
-        _ => Err(format!("\"{text}\" must be \"card\" or \"item\"")),
-    }
-}
-
-fn parse_date_order(text: &str) -> Result<DateOrder, String> {
-    match text {
-        "dmy" => Ok(DateOrder::Dmy),
-        "mdy" => Ok(DateOrder::Mdy),
-        "ymd" => Ok(DateOrder::Ymd),
-        _ => Err(format!("\"{text}\" must be \"dmy\", \"mdy\" or \"ymd\"")),
-    }
-}
+const DATE_ORDERS: [(&str, DateOrder); 3] =
+    [("dmy", DateOrder::Dmy), ("mdy", DateOrder::Mdy), ("ymd", DateOrder::Ymd)];
 
 fn read_select(section: Section) -> Select {
     let selector = |text: &str| match scraper::Selector::parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("\"{text}\" is not a valid CSS selector: {error}")),
     };
-    if !section.has("item") {
-        section.fault(section.at, "item is missing: it selects one card of the listing");
-    }
+    section.needs("item", "item is missing: it selects one card of the listing");
     Select {
         item: section.parsed("item", selector).unwrap_or_default(),
         title: section.parsed("title", selector),

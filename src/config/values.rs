@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use url::Url;
+
 use super::ConfigContext;
+use crate::support::text::{is_language_tag, primary_language};
 
 pub(super) const DAY_SECONDS: u64 = 86_400;
 
@@ -56,12 +59,35 @@ pub(super) fn secret_or_text(text: &str, surroundings: &ConfigContext) -> Result
     if text.starts_with("env:") { secret(text, surroundings) } else { Ok(text.to_owned()) }
 }
 
+/// The languages with a code of two letters (ISO 639-1).
+const TWO_LETTERS: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da \
+    de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz \
+    ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln \
+    lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi \
+    pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th \
+    ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu";
+
+/// Codes of countries that are taken for codes of languages, with the language that is meant.
+const COUNTRIES: [(&str, &str); 7] =
+    [("cn", "zh"), ("cz", "cs"), ("dk", "da"), ("gr", "el"), ("jp", "ja"), ("ua", "uk"), ("vn", "vi")];
+
 pub(super) fn parse_language(text: &str) -> Result<String, String> {
-    if crate::support::text::is_language_tag(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("\"{text}\" is not a language: write fr, en, es or pt-BR"))
+    if !is_language_tag(text) {
+        return Err(format!("\"{text}\" is not a language: write fr, en, es or pt-BR"));
     }
+    let primary = primary_language(text).to_ascii_lowercase();
+    // Those of three letters are thousands.
+    if primary.len() == 2 && !TWO_LETTERS.split(' ').any(|code| code == primary) {
+        let meant = COUNTRIES.iter().find(|(country, _)| *country == primary);
+        let near = meant.map(|(_, language)| format!(": did you mean \"{language}\"?")).unwrap_or_default();
+        return Err(format!("there is no language \"{primary}\"{near}"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether an address has a password, which whoever may read the configuration may read.
+pub(super) fn has_password(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.password().is_some_and(|password| !password.is_empty()))
 }
 
 /// Parses `90s`, `30m`, `6h`, `1d`, `2w`, or several together, into seconds.

@@ -97,6 +97,16 @@ impl Schedule {
         Ok(Schedule { days, times: vec![time], zone: read_zone(zone)?, text: words.join(" ") })
     }
 
+    /// Whether there is a day that fits: 31 April is none.
+    pub fn is_ever_due(&self) -> bool {
+        self.next_slot(Timestamp::UNIX_EPOCH).is_some()
+    }
+
+    /// Whether it says in which time zone it is.
+    pub fn names_zone(&self) -> bool {
+        self.text.rsplit(' ').next().is_some_and(|last| read_zone(last).is_ok())
+    }
+
     /// The closest of `daily`, `weekly` and `monthly`.
     pub fn name(&self) -> &'static str {
         match &self.days {

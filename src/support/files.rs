@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 
 /// Suffix of temporary files.
 pub(super) const TEMPORARY: &str = ".tmp";
@@ -120,6 +120,17 @@ pub fn create_private_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
+}
+
+/// Why nothing can be written to a folder, which may have to be created first.
+pub fn unwritable(folder: &Path) -> Option<String> {
+    let there = folder.ancestors().find(|path| path.exists()).filter(|path| !path.as_os_str().is_empty());
+    let there = there.unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Some(format!("{} cannot be a folder: {} is a file", folder.display(), there.display()));
+    }
+    let error = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    Some(format!("nothing can be written to {}: {}", there.display(), io::Error::from(error)))
 }
 
 /// Takes the access of others away from a file or folder, which an earlier version or another program gave them. A failure is

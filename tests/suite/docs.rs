@@ -431,12 +431,24 @@ fn follow_from_nothing(page: &Page, sites: &Sites) -> (tempfile::TempDir, PathBu
     (folder, end, faults)
 }
 
+/// Writes what examples name: a key, a certificate, a model.
+fn write_files_of_examples(folder: &Path) {
+    std::fs::write(folder.join("dkim.key"), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let certificate = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
+    std::fs::write(folder.join("ca.pem"), certificate.cert.pem()).unwrap();
+    std::fs::write(folder.join("labels.tsv"), "sport\tThe club wins\ncity\tThe council meets\n").unwrap();
+    let trained = Command::new(env!("CARGO_BIN_EXE_courant"))
+        .args(["classify", "train", "labels.tsv", "topics.model"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+}
+
 /// Follows a page from where the tutorial ends.
 fn follow_from(start: &Path, page: &Page, sites: &Sites) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     copy(start, folder.path());
-    // A key that an example names.
-    std::fs::write(folder.path().join("dkim.key"), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
     Shell { sites, folder: folder.path().to_owned() }.follow(page)
 }
 
@@ -444,6 +456,7 @@ fn follow_from(start: &Path, page: &Page, sites: &Sites) -> Vec<String> {
 fn the_examples_of_the_readme_and_the_book_work() {
     let sites = Sites::start();
     let (_kept, start, mut faults) = follow_from_nothing(&Page::read(TUTORIAL), &sites);
+    write_files_of_examples(&start);
     faults.extend(follow_from_nothing(&Page::read("README.md"), &sites).2);
     let pages: Vec<Page> =
         book().iter().filter(|path| *path != TUTORIAL).map(|path| Page::read(path)).collect();
@@ -565,7 +578,7 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
         .map(|text| text.split("#[cfg(test)]").next().unwrap())
         .collect();
     let function = Regex::new(r"(?m)^(?:pub(?:\(super\))? )?fn (\w+)").unwrap();
-    let asked = Regex::new(r#"\b(\w+)\s*\.\s*(?:table|tables|has|parsed|seconds|string|required|boolean|number|list|one_or_more|by_\w+)\(\s*"(\w+)""#).unwrap();
+    let asked = Regex::new(r#"\b(\w+)\s*\.\s*(?:table|tables|has|parsed|seconds|string|required|boolean|number|list|needs|choice|one_or_more|by_\w+)\(\s*"(\w+)""#).unwrap();
     let starts: Vec<(usize, String)> = function
         .captures_iter(&source)
         .map(|found| (found.get(0).unwrap().start(), found[1].to_owned()))
@@ -580,6 +593,8 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 _ if name == "read_transport" => "read_mail",
                 _ if name == "read_review" => "read_digest",
                 _ if name == "read_kind" || name == "read_render" => "read_source",
+                _ if name == "read_schedule" => "read_digest",
+                _ if name == "note_same_addresses" => "read_root",
                 _ => name,
             };
             keys.entry(owner.to_owned()).or_default().insert(found[2].to_owned());
@@ -590,6 +605,41 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
     let field = Regex::new(r#"\("(\w+)", RuleField::\w+\)"#).unwrap();
     keys.insert("read_rules".into(), field.captures_iter(&fields).map(|found| found[1].to_owned()).collect());
     keys
+}
+
+#[test]
+fn the_schema_has_every_key_that_the_configuration_asks_for() {
+    let output = Command::new(env!("CARGO_BIN_EXE_courant")).arg("schema").output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let table = |name: &str| format!("/properties/{name}/properties");
+    let list = |name: &str| format!("/properties/{name}/items/properties");
+    let mut faults = Vec::new();
+    for (function, keys) in configuration_keys() {
+        let source = list("source");
+        let place = match function.as_str() {
+            "read_root" => "/properties".to_owned(),
+            "read_source" | "read_mail_rules" => source,
+            "read_select" => format!("{source}/select/properties"),
+            "read_rules" => format!("{source}/drop/properties"),
+            "read_rewrite" => format!("{source}/rewrite/items/properties"),
+            "read_dkim" => format!("{}/dkim/items/properties", table("mail")),
+            "read_topic" | "read_feed" | "read_digest" => list(&function["read_".len()..]),
+            _ => table(function.trim_start_matches("read_")),
+        };
+        let Some(properties) = schema.pointer(&place) else {
+            faults.push(format!("{function}: the schema has no {place}"));
+            continue;
+        };
+        // Something has to be said of each.
+        let is_described =
+            |key: &String| properties[key].as_object().is_some_and(|schema| !schema.is_empty());
+        faults.extend(
+            keys.iter()
+                .filter(|key| !is_described(key))
+                .map(|key| format!("{function}: the schema has no {key}")),
+        );
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]

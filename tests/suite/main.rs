@@ -7,6 +7,7 @@ mod accounts;
 mod browser;
 mod calendar;
 mod cli;
+mod configuration;
 mod crash;
 mod desk;
 mod docs;
