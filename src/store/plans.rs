@@ -211,6 +211,7 @@ fn read_desk(r: &Unit<Read>) -> Result<()> {
     r.desk().rulings_about(&[EntryKey(1)])?;
     r.desk().held_back(&digest())?;
     r.desk().introductions_since(EntryKey(1))?;
+    r.entries().story_by_id("s")?;
     r.entries().stories_of(&[EntryKey(1)], Some(&digest()))?;
     r.subscribers().owed("h").map(drop)
 }
@@ -426,6 +427,7 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().last(&channel)?;
     r.publishing().between(&channel, Seq(1), Seq(9))?;
     r.publishing().newest(&channel, 10, Some(Seq::BEFORE_ALL))?;
+    r.publishing().before(&channel, None, 10)?;
     r.publishing().within(at(0), now)?;
     r.publishing().days()?;
     r.publishing().search(&["title"], 10)?;

@@ -746,6 +746,7 @@ fn every_link_of_the_readme_and_the_book_leads_somewhere() {
         "ARCHITECTURE.md",
         "tests/README.md",
         "fuzz/README.md",
+        "docs/performance.md",
     ];
     let mut faults = Vec::new();
     for page in book().iter().map(String::as_str).chain(others).map(Page::read) {
