@@ -432,6 +432,14 @@ fn what_another_editor_wrote_in_the_meantime_is_shown_and_not_lost() {
         assert!(preview.contains(want), "{want} is not in {preview}");
     }
     assert!(!preview.contains("<script") && !preview.contains("@@"));
+    // Who is erased stands in no log.
+    app.ok(&["subscribers", "erase", "Ana@example.org"]);
+    let log = app.ok(&["desk", "log"]);
+    assert!(
+        !log.contains("ana@") && log.contains("Le titre d’Ana") && log.contains("bo@example.org"),
+        "{log}"
+    );
+    assert!(app.ok(&["subscribers", "export", "--address", "bo@example.org"]).contains("\"introduction\""));
     // An editor who is taken out of the configuration has no link any more.
     drop(service);
     app.configure(&format!("{}{}", source(&server), REVIEWED.replace(", \"bo@example.org\"", "")));
