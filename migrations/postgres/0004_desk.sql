@@ -30,6 +30,7 @@ CREATE TABLE desk_ruling (
 
 CREATE INDEX desk_ruling_draft ON desk_ruling (draft, pk);
 CREATE INDEX desk_ruling_entry ON desk_ruling (entry);
+CREATE INDEX desk_ruling_who ON desk_ruling (who COLLATE nocase);
 
 -- Entries (JSON) whose stories were held back from the last issues of a subscriber; empty is none.
 ALTER TABLE subscriber ADD COLUMN owed TEXT COLLATE "C" NOT NULL DEFAULT '';

@@ -110,6 +110,12 @@ impl<A> Desk<'_, A> {
         self.db.rows(&sql, [keys_text(entries)], ruling)?.into_iter().collect()
     }
 
+    /// What somebody ruled, and when.
+    pub fn rulings_by(&self, who: &str) -> Result<Vec<(String, Timestamp)>> {
+        let sql = "SELECT kind, at FROM desk_ruling WHERE who = ?1 COLLATE NOCASE ORDER BY pk";
+        self.db.rows(sql, [who], |row| Ok((row.get(0)?, time(row.get(1)?))))
+    }
+
     /// The entries whose stories were held back from the last issue of a digest.
     pub fn held_back(&self, digest: &DigestId) -> Result<Vec<EntryKey>> {
         let sql = "SELECT entry FROM desk_ruling WHERE draft = (SELECT max(pk) FROM draft WHERE digest = ?1 AND closed IS NOT NULL)
@@ -170,6 +176,12 @@ impl Desk<'_, Write> {
             self.db.execute("UPDATE desk_ruling SET undone = ?2 WHERE pk = ?1", [ruling, &key])?;
         }
         Ok(key)
+    }
+
+    /// Forgets who made the rulings of an editor.
+    pub fn forget_editor(&self, who: &str) -> Result<()> {
+        self.db.erase_deleted()?;
+        self.db.execute("UPDATE desk_ruling SET who = '' WHERE who = ?1 COLLATE NOCASE", [who]).map(drop)
     }
 
     /// Has the story of an entry published again.

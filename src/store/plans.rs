@@ -202,6 +202,8 @@ fn write_desk(w: &Unit<Write>) -> Result<()> {
     w.desk().open_draft(&digest)?;
     w.desk().open_digests()?;
     w.desk().mark_dirty(EntryKey(1))?;
+    w.desk().rulings_by("a")?;
+    w.desk().forget_editor("a")?;
     w.desk().close(draft.key, now, EntryKey(3))
 }
 

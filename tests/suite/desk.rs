@@ -1,10 +1,13 @@
 //! The desk: what editors rule on the next issue, in every mail that it concerns, whoever else is at work.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::crash::kill_after;
 use crate::support::http::{Reply, Server};
 use crate::support::service::{Service, ask_whole};
-use crate::support::{App, header, kill_program, rss, text_part};
+use crate::support::{App, header, rss, text_part};
 
 const TITLES: [&str; 5] = [
     "Harvest of the northern vineyards begins",
@@ -239,11 +242,7 @@ fn a_run_that_is_killed_loses_no_held_story_and_tells_none_twice() {
         app.ok(&["desk", "drop", &id(&app, TITLES[0])]);
         app.ok(&["desk", "hold", &id(&app, TITLES[1])]);
         app.at("2022-10-21T08:01:00Z");
-        let mut killed = app.command(&["run"]).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
-        if killed.try_wait().unwrap().is_none() {
-            kill_program(&mut killed);
-        }
+        kill_after(&app, &["run"], Duration::from_millis(milliseconds));
         // Two others go on, at once.
         let others: Vec<_> = (0..2).map(|_| app.command(&["run"]).spawn().unwrap()).collect();
         others.into_iter().for_each(|mut other| assert!(other.wait().unwrap().success()));
@@ -432,12 +431,27 @@ fn what_another_editor_wrote_in_the_meantime_is_shown_and_not_lost() {
         assert!(preview.contains(want), "{want} is not in {preview}");
     }
     assert!(!preview.contains("<script") && !preview.contains("@@"));
+    // Who is erased stands in no log.
+    app.ok(&["subscribers", "erase", "Ana@example.org"]);
+    let log = app.ok(&["desk", "log"]);
+    assert!(
+        !log.contains("ana@") && log.contains("Le titre d’Ana") && log.contains("bo@example.org"),
+        "{log}"
+    );
+    assert!(app.ok(&["subscribers", "export", "--address", "bo@example.org"]).contains("\"introduction\""));
     // An editor who is taken out of the configuration has no link any more.
     drop(service);
     app.configure(&format!("{}{}", source(&server), REVIEWED.replace(", \"bo@example.org\"", "")));
     let service = Service::start(&app);
     assert_eq!(service.ask("GET", &ana, "", "").0, 200);
     assert_eq!(service.ask("GET", &bo, "", "").0, 404);
+    // Nor is anything sent to who was erased.
+    drop(service);
+    app.configure(&format!("{}{REVIEWED}", source(&server)));
+    app.at("2022-10-21T06:01:00Z").ok(&["run"]);
+    server.answer(|_| Reply::ok(feed(3)));
+    app.at("2022-10-22T05:10:00Z").ok(&["run"]);
+    assert_eq!((mails_to(&app, "ana@example.org").len(), mails_to(&app, "bo@example.org").len()), (1, 2));
 }
 
 #[test]
@@ -499,7 +513,7 @@ fn a_ruling_that_comes_while_the_issue_is_made_is_obeyed_or_is_for_the_next_one(
         app.ok(&["fetch"]);
         let dropped = id(&app, TITLES[0]);
         let mut run = app.command(&["run"]).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        std::thread::sleep(Duration::from_millis(milliseconds));
         app.ok(&["desk", "drop", &dropped]);
         assert!(run.wait().unwrap().success());
         let is_for_the_next = app.ok(&["desk", "log"]).contains("drop");

@@ -495,12 +495,14 @@ pub fn erase(store: &Store, key: &SigningKey, address: &Address, now: Timestamp)
         let list = w.subscribers();
         let was_known = list.has_recipient(address.as_str())?
             || !list.sign_ups_of(&hash)?.is_empty()
-            || !list.answers_of(address.as_str())?.is_empty();
+            || !list.answers_of(address.as_str())?.is_empty()
+            || !w.desk().rulings_by(address.as_str())?.is_empty();
         w.subscribers().suppress(&hash, &Scope::All, "erased", now)?;
         let was_there = w.subscribers().delete(&hash)?;
         w.subscribers().forget_history(&hash)?;
         w.subscribers().forget_sign_ups(&hash)?;
         w.subscribers().delete_deliveries(address.as_str())?;
+        w.desk().forget_editor(address.as_str())?;
         Ok::<_, StoreError>(was_known || was_there)
     })?;
     store.checkpoint()?;
@@ -536,6 +538,9 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
             }).collect::<Vec<_>>(),
             "answers": list.answers_of(address.as_str())?.iter().map(|(subject, at)| {
                 json!({ "subject": subject, "passed_on": at })
+            }).collect::<Vec<_>>(),
+            "rulings": r.desk().rulings_by(address.as_str())?.iter().map(|(what, at)| {
+                json!({ "what": what, "at": at })
             }).collect::<Vec<_>>(),
             "refused_since": r.mailing().refused_since(&hash)?,
             "marks": list.marks_of(&hash)?.iter().map(|[what, why, at]| {
