@@ -23,6 +23,7 @@ mod mail;
 mod mail_sources;
 mod manners;
 mod message;
+mod moving_in;
 mod newsletter;
 mod object_storage;
 mod oddities;
