@@ -30,6 +30,7 @@ mod oddities;
 mod on_a_server;
 mod oracles;
 mod outbox;
+mod packaging;
 mod pipeline;
 mod private;
 mod providers;
