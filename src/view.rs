@@ -77,24 +77,28 @@ pub struct EntryView {
     pub url: Option<String>,
 }
 
+/// A time to the second, as programs read it (RFC 3339).
+pub fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 impl EntryView {
     pub fn of(stored: &StoredEntry) -> EntryView {
         let entry = &stored.entry;
-        let second = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         EntryView {
             announced: stored.announced,
             event: entry.event.clone(),
-            first_seen: second(stored.first_seen),
+            first_seen: rfc3339(stored.first_seen),
             guid: entry.guid.clone(),
             id: entry.id.clone(),
             language: entry.language.clone(),
-            published: entry.published.map(second),
+            published: entry.published.map(rfc3339),
             source: entry.source.clone(),
             story: stored.story.clone(),
             summary: entry.summary.clone(),
             title: entry.title.clone(),
             topics: stored.topics.iter().map(|matched| matched.topic.clone()).collect(),
-            updated: entry.updated.map(second),
+            updated: entry.updated.map(rfc3339),
             url: entry.url.clone(),
         }
     }

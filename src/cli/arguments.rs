@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{desk, probe, store, subscribers, topics};
+use super::{desk, import_sources, probe, store, subscribers, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -44,6 +44,9 @@ pub(super) enum LogFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ListFormat {
     Text,
+    /// One list of objects.
+    Json,
+    /// One object a line.
     Jsonl,
 }
 
@@ -121,6 +124,11 @@ pub(super) enum Command {
     },
     /// Show what courant reads from a document, and why; nothing is stored.
     Probe(probe::ProbeArguments),
+    /// Show what is read at a web address, and add it to the sources in the configuration.
+    Add(import_sources::AddSource),
+    /// Add the feeds of another program to the sources in the configuration.
+    #[command(subcommand)]
+    Import(import_sources::SourceList),
     /// List the stored entries.
     Entries {
         /// Output format.
@@ -129,6 +137,9 @@ pub(super) enum Command {
         /// Only entries of this source.
         #[arg(long, value_name = "ID")]
         source: Option<String>,
+        /// Only entries of this topic.
+        #[arg(long, value_name = "ID")]
+        topic: Option<String>,
         /// Only entries first seen at or after this time.
         #[arg(long, value_name = "RFC3339")]
         since: Option<Timestamp>,
@@ -185,7 +196,17 @@ pub(super) enum Command {
     /// Assign topics to all entries again. Nothing is announced a second time.
     Reclassify,
     /// List the sources with their last success, last error, number of entries and next poll.
-    Sources,
+    Sources {
+        /// Output format.
+        #[arg(long, value_enum, default_value = "text")]
+        format: ListFormat,
+        /// Only sources whose last reading failed or was not as it should be.
+        #[arg(long)]
+        broken: bool,
+        /// Only sources of this partner.
+        #[arg(long, value_name = "NAME")]
+        partner: Option<String>,
+    },
     /// Print the script by which a shell completes commands and options.
     Completions {
         /// The shell.

@@ -1,53 +1,87 @@
 //! Listings on standard output, for people and for programs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{BufWriter, Write};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use super::ListFormat;
+use super::output::{FittingLines, ObjectList};
+use crate::app::{App, Usage};
 use crate::model::source::{FetchState, Source};
 use crate::model::story::StoredEntry;
 use crate::pipeline::mail::outbox::Deliveries;
 use crate::pipeline::mail::queue::DigestReport;
 use crate::pipeline::refresh::{SourceOutcome, SourceReport};
-use crate::store::{EntryFilter, MarkupScope, SourceRow, Store};
+use crate::store::{EntryFilter, MarkupScope, SourceRow, StoreError};
 use crate::support::terminal;
-use crate::support::text::{many, shorten};
-use crate::view::EntryView;
+use crate::support::text::{did_you_mean, many, shorten};
+use crate::view::{EntryView, rfc3339};
 
 fn minute(time: Option<Timestamp>, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
 }
 
 /// Prints one line, or one JSON object, per entry.
-pub(super) fn entries(store: &Store, filter: &EntryFilter, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn entries(
+    app: &App,
+    filter: EntryFilter,
+    topic: Option<&str>,
+    format: ListFormat,
+) -> anyhow::Result<()> {
+    let topics = &app.config.topics;
+    if let Some(id) = topic.filter(|id| topics.iter().all(|topic| topic.id != *id)) {
+        let near = did_you_mean(id, topics.iter().map(|topic| topic.id.as_str()));
+        return Err(Usage(format!("no topic has the id \"{id}\"{near}")).into());
+    }
     let mut out = BufWriter::new(terminal::stdout());
-    store.read(|r| {
-        r.entries().each(filter, MarkupScope::Without, |stored| entry(&mut out, &stored, as_json))
+    let (mut objects, lines) = (ObjectList::wanted(format), FittingLines::new());
+    let mut print = |stored: &StoredEntry| match &mut objects {
+        Some(objects) => Ok(objects.put(&mut out, &serde_json::to_value(EntryView::of(stored))?)?),
+        None => entry(&mut out, &lines, stored),
+    };
+    let Some(topic) = topic else {
+        app.store().read(|r| r.entries().each(&filter, MarkupScope::Without, |stored| print(&stored)))?;
+        return ended(objects, out);
+    };
+    // Topics are told from the entries themselves; the last ones are known at the end.
+    let most = filter.count_max.map_or(usize::MAX, |count| count as usize);
+    let filter = EntryFilter { count_max: None, ..filter };
+    let mut last = VecDeque::new();
+    app.store().read(|r| {
+        r.entries().each(&filter, MarkupScope::Without, |stored| {
+            if stored.topics.iter().any(|matched| matched.topic == topic) {
+                last.push_back(stored);
+            }
+            if last.len() > most {
+                last.pop_front();
+            }
+            Ok::<_, StoreError>(())
+        })
     })?;
+    last.iter().try_for_each(print)?;
+    ended(objects, out)
+}
+
+fn ended(objects: Option<ObjectList>, mut out: impl Write) -> anyhow::Result<()> {
+    if let Some(objects) = objects {
+        objects.end(&mut out)?;
+    }
     Ok(out.flush()?)
 }
 
-fn entry(out: &mut impl Write, stored: &StoredEntry, as_json: bool) -> anyhow::Result<()> {
+fn entry(out: &mut impl Write, lines: &FittingLines, stored: &StoredEntry) -> anyhow::Result<()> {
     let entry = &stored.entry;
-    if as_json {
-        let object = serde_json::to_string(&EntryView::of(stored))?;
-        return Ok(writeln!(out, "{object}")?);
-    }
     let date =
         entry.date().map_or_else(|| "          ".to_owned(), |date| date.strftime("%Y-%m-%d").to_string());
-    writeln!(
-        out,
-        "{date}  {:<20}  {:<2}  {}",
-        shorten(&entry.source, 20),
-        entry.language.as_deref().unwrap_or(""),
-        entry.title
-    )?;
+    let language = entry.language.as_deref().unwrap_or("");
+    lines.put(out, &format!("{date}  {:<20}  {language:<2}  {}", shorten(&entry.source, 20), entry.title))?;
     for matched in &stored.topics {
-        writeln!(out, "{:38}{}: {}", "", matched.topic, matched.evidence.join(", "))?;
+        lines.put(out, &format!("{:38}{}: {}", "", matched.topic, matched.evidence.join(", ")))?;
     }
     if let Some(reason) = &stored.reason {
-        writeln!(out, "{:38}{reason}", "")?;
+        lines.put(out, &format!("{:38}{reason}", ""))?;
     }
     Ok(())
 }
@@ -72,45 +106,98 @@ fn next_poll(source: &Source, state: &FetchState) -> String {
     }
 }
 
-/// Prints one row per source, configured ones first.
-pub(super) fn sources(configured: &[Source], known: &[SourceRow]) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(terminal::stdout());
-    writeln!(
-        out,
-        "{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR",
-        "SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL"
-    )?;
+/// Which sources are listed.
+pub(super) struct SourceFilter<'a> {
+    /// Only those whose last reading failed or was not as it should be.
+    pub(super) is_broken: bool,
+    pub(super) partner: Option<&'a str>,
+}
+
+impl SourceFilter<'_> {
+    fn takes(&self, source: &Source, state: &FetchState) -> bool {
+        let is_broken = state.last_error.is_some() || state.warning.is_some() || state.is_gone;
+        (!self.is_broken || is_broken) && self.partner.is_none_or(|partner| source.partner == partner)
+    }
+}
+
+/// Prints one row, or one JSON object, per source, configured ones first.
+pub(super) fn sources(app: &App, format: ListFormat, filter: &SourceFilter) -> anyhow::Result<()> {
+    let configured = &app.config.sources;
+    if let Some(partner) = filter.partner.filter(|partner| configured.iter().all(|s| s.partner != *partner)) {
+        let near = did_you_mean(partner, configured.iter().map(|source| source.partner.as_str()));
+        return Err(Usage(format!("no source has the partner \"{partner}\"{near}")).into());
+    }
+    let known = app.store().read(|r| r.sources().list())?;
     let rows: HashMap<&str, &SourceRow> = known.iter().map(|row| (row.id.as_str(), row)).collect();
+    let mut out = BufWriter::new(terminal::stdout());
+    let (mut objects, lines) = (ObjectList::wanted(format), FittingLines::new());
+    if objects.is_none() {
+        let head = ["SOURCE", "LAST SUCCESS", "ENTRIES", "NEXT POLL"];
+        lines.put(
+            &mut out,
+            &format!("{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", head[0], head[1], head[2], head[3]),
+        )?;
+    }
     for source in configured {
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
-        let next = next_poll(source, &state);
-        writeln!(
-            out,
-            "{:<24}  {:<17}  {:>7}  {next:<17}  {}",
-            source.id,
-            minute(state.last_success, "never"),
-            row.map_or(0, |row| row.entries),
-            last_fault(&state)
-        )?;
-        if let Some(reason) =
-            state.next_poll_reason.filter(|_| source.is_enabled && source.mail_address().is_none())
-        {
-            writeln!(out, "{:<24}  next poll: {reason}", "")?;
+        if !filter.takes(source, &state) {
+            continue;
+        }
+        let entries = row.map_or(0, |row| row.entries);
+        match &mut objects {
+            Some(objects) => objects.put(&mut out, &source_object(source, &state, entries))?,
+            None => source_lines(&mut out, &lines, source, &state, entries)?,
         }
     }
     let ids: HashSet<&str> = configured.iter().map(|source| source.id.as_str()).collect();
-    for row in known.iter().filter(|row| !ids.contains(row.id.as_str())) {
-        writeln!(
-            out,
-            "{:<24}  {:<17}  {:>7}  {:<17}  no longer in the configuration",
-            row.id,
-            minute(row.state.last_success, "never"),
-            row.entries,
-            "never"
+    let is_all = !filter.is_broken && filter.partner.is_none() && objects.is_none();
+    for row in known.iter().filter(|row| is_all && !ids.contains(row.id.as_str())) {
+        let last = minute(row.state.last_success, "never");
+        lines.put(
+            &mut out,
+            &format!(
+                "{:<24}  {last:<17}  {:>7}  {:<17}  no longer in the configuration",
+                row.id, row.entries, "never"
+            ),
         )?;
     }
-    Ok(out.flush()?)
+    ended(objects, out)
+}
+
+fn source_object(source: &Source, state: &FetchState, entries: u64) -> Value {
+    json!({
+        "id": source.id,
+        "partner": source.partner,
+        "kind": source.kind.name,
+        "url": source.public_address(),
+        "enabled": source.is_enabled,
+        "entries": entries,
+        "last_success": state.last_success.map(rfc3339),
+        "last_error": state.last_error,
+        "failures": state.failures,
+        "warning": state.warning,
+        "gone": state.is_gone,
+        "next_poll": state.next_poll.filter(|_| source.is_enabled && !state.is_gone).map(rfc3339),
+        "next_poll_reason": state.next_poll_reason,
+    })
+}
+
+fn source_lines(
+    out: &mut impl Write,
+    lines: &FittingLines,
+    source: &Source,
+    state: &FetchState,
+    entries: u64,
+) -> anyhow::Result<()> {
+    let (last, next) = (minute(state.last_success, "never"), next_poll(source, state));
+    let fault = last_fault(state);
+    lines.put(out, &format!("{:<24}  {last:<17}  {entries:>7}  {next:<17}  {fault}", source.id))?;
+    let reason = state.next_poll_reason.as_ref();
+    if let Some(reason) = reason.filter(|_| source.is_enabled && source.mail_address().is_none()) {
+        lines.put(out, &format!("{:<24}  next poll: {reason}", ""))?;
+    }
+    Ok(())
 }
 
 /// Prints the outcome of a fetch.

@@ -7,12 +7,15 @@ pub mod demo;
 mod desk;
 mod digest;
 mod import;
+mod import_sources;
 mod list;
+mod output;
 pub mod probe;
 mod queue;
 mod recipient;
 mod serve;
 mod shell;
+mod source_file;
 mod store;
 mod stories;
 mod subscribers;
@@ -109,6 +112,10 @@ async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<(
             return Ok(());
         }
         Command::Man { dir } => return shell::man(dir),
+        Command::Add(wanted) => {
+            return import_sources::add(wanted, arguments.verbose > 0, &find(arguments)?, clock.now()).await;
+        }
+        Command::Import(list) => return import_sources::import(list, &find(arguments)?),
         Command::Store(wanted) => return store::store(wanted, arguments.config.as_deref()),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
@@ -182,11 +189,10 @@ async fn run_with(
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,
         Command::Run => run_once(&app).await,
         Command::Serve { listen } => serve::serve(app, listen, manager, path).await,
-        Command::Entries { format, source, since, limit } => list::entries(
-            app.store(),
-            &EntryFilter { source: source.clone(), since: *since, count_max: *limit },
-            *format == ListFormat::Jsonl,
-        ),
+        Command::Entries { format, source, topic, since, limit } => {
+            let filter = EntryFilter { source: source.clone(), since: *since, count_max: *limit };
+            list::entries(&app, filter, topic.as_deref(), *format)
+        }
         Command::Explain { entry } => stories::explain(&app, entry),
         Command::Merge { entry, other } => stories::merge(&app, entry, other),
         Command::Split { entry } => stories::split(&app, entry),
@@ -195,10 +201,16 @@ async fn run_with(
         Command::Topics(wanted) => topics::topics(&app, wanted),
         Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
         Command::Reclassify => topics::reclassify(&app),
-        Command::Sources => list::sources(&app.config.sources, &app.store().read(|r| r.sources().list())?),
+        Command::Sources { format, broken, partner } => list::sources(
+            &app,
+            *format,
+            &list::SourceFilter { is_broken: *broken, partner: partner.as_deref() },
+        ),
         Command::Init { .. }
         | Command::Check
         | Command::Schema
+        | Command::Add(_)
+        | Command::Import(_)
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Store(_)

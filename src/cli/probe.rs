@@ -24,7 +24,7 @@ use crate::normalize::language::LanguageDetector;
 use crate::pipeline::refresh::explore;
 use crate::support::files;
 use crate::support::terminal::{self, errln, outln};
-use document::ProbeResult;
+use document::{ProbeResult, ProbedDocument};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProbeFormat {
@@ -61,6 +61,30 @@ pub async fn probe(
     config_path: Option<&Path>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
+    if wanted.article {
+        return print_article(wanted, config_path, now).await;
+    }
+    let (reading, url) = read(wanted, config_path, now).await?;
+    match wanted.format {
+        ProbeFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
+        ProbeFormat::Text => terminal::print_text(&reading.to_text(is_verbose)),
+    }
+    if wanted.write {
+        let path = config_path.map_or_else(|| config::find(None), |path| Ok(path.to_owned()))?;
+        write_found(&path, url.as_ref(), reading.select())?;
+    }
+    Ok(())
+}
+
+/// Reads a document, which also has the address that it is taken to be from.
+///
+/// # Errors
+/// When it cannot be fetched, or nothing can be read in it.
+pub(super) async fn read(
+    wanted: &ProbeArguments,
+    config_path: Option<&Path>,
+    now: Timestamp,
+) -> anyhow::Result<(ProbedDocument, Option<Url>)> {
     let config = config_path.and_then(|path| config::load(path).ok());
     let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
     let (mut fetched, client) = open(&wanted.document, config.as_ref(), &mut fetch, now).await?;
@@ -72,9 +96,6 @@ pub async fn probe(
     let dates = DateRules::told(source.and_then(|source| source.date_order), now);
     let document =
         Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: fetched.content_type.as_deref() };
-    if wanted.article {
-        return print_article(&document::article(document, dates), wanted.format);
-    }
     // With --write, selectors are determined anew, whatever is configured.
     let select = source.and_then(|source| source.select.clone()).filter(|_| !wanted.write);
     let mut found = document::find(document, &PageRules { select, dates, known: Arc::default() })
@@ -92,18 +113,22 @@ pub async fn probe(
         config.as_ref().map(|config| LanguageDetector::new(&config.languages())).unwrap_or_default();
     let filter = source.map(|source| source.filter.clone()).unwrap_or_default();
     let reading = document::clean_found(found, url.as_ref(), &filter, &classifier, Some(&language_detector));
-    match wanted.format {
-        ProbeFormat::Jsonfeed => print_json(&reading.to_json_feed())?,
-        ProbeFormat::Text => write!(terminal::stdout(), "{}", reading.to_text(is_verbose))?,
-    }
-    if wanted.write {
-        let path = config_path.map_or_else(|| config::find(None), |path| Ok(path.to_owned()))?;
-        write_found(&path, url.as_ref(), reading.select())?;
-    }
-    Ok(())
+    Ok((reading, url))
 }
 
 impl ProbeArguments {
+    /// What is at an address, read as a listing.
+    pub(super) fn of_address(address: &str) -> ProbeArguments {
+        ProbeArguments {
+            document: address.to_owned(),
+            url: None,
+            content_type: None,
+            format: ProbeFormat::Text,
+            article: false,
+            write: false,
+        }
+    }
+
     /// The address given for a file.
     fn base(&self) -> Result<Option<Url>, Usage> {
         let parsed = self
@@ -114,9 +139,25 @@ impl ProbeArguments {
     }
 }
 
-fn print_article(article: &serde_json::Value, format: ProbeFormat) -> anyhow::Result<()> {
-    match format {
-        ProbeFormat::Jsonfeed => print_json(article)?,
+/// Reads a document as the page of one entry, and prints its article.
+async fn print_article(
+    wanted: &ProbeArguments,
+    config_path: Option<&Path>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let config = config_path.and_then(|path| config::load(path).ok());
+    let mut fetch = config.as_ref().map(|config| config.fetch.clone()).unwrap_or_default();
+    let (fetched, client) = open(&wanted.document, config.as_ref(), &mut fetch, now).await?;
+    let url = wanted.base()?.or_else(|| client.is_some().then(|| fetched.url.clone()));
+    let is_it = |source: &&Source| Some(&source.url) == url.as_ref();
+    let source = config.as_ref().and_then(|config| config.sources.iter().find(is_it));
+    let dates = DateRules::told(source.and_then(|source| source.date_order), now);
+    let content_type = wanted.content_type.clone().or(fetched.content_type);
+    let document =
+        Document { bytes: &fetched.bytes, url: url.as_ref(), content_type: content_type.as_deref() };
+    let article = document::article(document, dates);
+    match wanted.format {
+        ProbeFormat::Jsonfeed => print_json(&article)?,
         ProbeFormat::Text => {
             outln!("{}", article["items"][0]["content_text"].as_str().unwrap_or_default())
         }

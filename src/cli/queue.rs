@@ -2,9 +2,10 @@
 
 use std::io::{BufWriter, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ListFormat;
+use super::output::{FittingLines, ObjectList};
 use crate::app::App;
 use crate::store::QueuedDelivery;
 use crate::support::terminal;
@@ -18,15 +19,16 @@ const STATES: [(&str, &str); 3] = [("sending", "under way"), ("pending", "waits"
 /// When the store fails.
 pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
     let mut out = BufWriter::new(terminal::stdout());
+    let (mut objects, lines) = (ObjectList::wanted(format), FittingLines::new());
     let mut counts = Vec::new();
     for (state, called) in STATES {
         let mut count = 0usize;
         app.store().read(|r| {
             r.mailing().each_unsent(state, |delivery| {
                 count += 1;
-                match format {
-                    ListFormat::Text => line(&mut out, called, &delivery),
-                    ListFormat::Jsonl => object(&mut out, called, &delivery),
+                match &mut objects {
+                    None => line(&mut out, &lines, called, &delivery),
+                    Some(objects) => Ok(objects.put(&mut out, &object(called, &delivery))?),
                 }
             })
         })?;
@@ -34,13 +36,20 @@ pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
             counts.push(format!("{count} {called}"));
         }
     }
-    if format == ListFormat::Text {
-        writeln!(out, "{}", if counts.is_empty() { "nothing waits".to_owned() } else { counts.join(", ") })?;
+    match objects {
+        Some(objects) => objects.end(&mut out)?,
+        None if counts.is_empty() => writeln!(out, "nothing waits")?,
+        None => writeln!(out, "{}", counts.join(", "))?,
     }
     Ok(out.flush()?)
 }
 
-fn line(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyhow::Result<()> {
+fn line(
+    out: &mut impl Write,
+    lines: &FittingLines,
+    called: &str,
+    delivery: &QueuedDelivery,
+) -> anyhow::Result<()> {
     let minute = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%MZ").to_string();
     let next = match called {
         "waits" => format!("next try {}", minute(delivery.next_attempt)),
@@ -48,17 +57,17 @@ fn line(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyhow
         _ => "now".to_owned(),
     };
     let reason = if delivery.reason.is_empty() { "not tried yet" } else { &delivery.reason };
-    Ok(writeln!(
-        out,
+    let line = format!(
         "{called:<9}  since {}  {next:<26}  {:<32}  {:<12}  {reason}",
         minute(delivery.created),
         delivery.recipient,
         delivery.digest.as_str(),
-    )?)
+    );
+    Ok(lines.put(out, &line)?)
 }
 
-fn object(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyhow::Result<()> {
-    let object = json!({
+fn object(called: &str, delivery: &QueuedDelivery) -> Value {
+    json!({
         "state": called,
         "address": delivery.recipient,
         "digest": delivery.digest.as_str(),
@@ -67,6 +76,5 @@ fn object(out: &mut impl Write, called: &str, delivery: &QueuedDelivery) -> anyh
         "attempts": delivery.attempts,
         "next_attempt": (called == "waits").then_some(delivery.next_attempt),
         "reason": delivery.reason,
-    });
-    Ok(writeln!(out, "{object}")?)
+    })
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::output::{FittingLines, ObjectList};
 use super::recipient::{self, not_there, set_state};
 use crate::app::{App, Usage};
 use crate::model::digest::DigestId;
@@ -278,30 +279,31 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
         })
         .transpose()?;
     let mut out = terminal::stdout();
-    let is_json = format == super::ListFormat::Jsonl;
+    let (mut objects, lines) = (ObjectList::wanted(format), FittingLines::new());
     let row = |subscriber: Subscriber| -> anyhow::Result<()> {
         if wanted.is_some_and(|wanted| wanted != subscriber.state) {
             return Ok(());
         }
         let Subscriber { address, state, preferences, consent, created, last_issue, .. } = subscriber;
-        if is_json {
+        if let Some(objects) = &mut objects {
             let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "created": created, "last_issue": last_issue });
-            return Ok(writeln!(out, "{object}")?);
+            return Ok(objects.put(&mut out, &object)?);
         }
         let last = last_issue.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
-        Ok(writeln!(
-            out,
+        let line = format!(
             "{:<32}  {:<12}  {:<5}  {:<28}  {last:<10}  {}",
             address,
             state.as_str(),
             preferences.language,
             preferences.cadence.to_string(),
             preferences.interests.summary()
-        )?)
+        );
+        Ok(lines.put(&mut out, &line)?)
     };
     app.store().read(|r| r.subscribers().each(row))?;
-    if !is_json {
-        writeln!(out, "{}", counts_line(app)?)?;
+    match objects {
+        Some(objects) => objects.end(&mut out)?,
+        None => writeln!(out, "{}", counts_line(app)?)?,
     }
     Ok(())
 }

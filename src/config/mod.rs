@@ -25,7 +25,7 @@ pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
-use parts::Parts;
+use parts::ConfigTexts;
 use schema::Recorder;
 use section::{Faults, Section};
 use source::read_source;
@@ -236,13 +236,21 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ConfigError> {
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    load_text(&text, path)
+}
+
+/// The same, as if the file had this text.
+///
+/// # Errors
+/// All its faults.
+pub fn load_text(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("."));
     let surroundings =
         ConfigContext { folder, environment: &|name| std::env::var(name).ok(), variables: &variables };
     // Before the file, which may mention a language added there.
     let locales = i18n::add(&path.parent().unwrap_or(Path::new("")).join("locales"));
-    match read_parts(&text, path, &surroundings) {
+    match read_parts(text, path, &surroundings) {
         Ok(config) if locales.is_empty() => Ok(config),
         parsed => Err(ConfigError::Faulty {
             locales,
@@ -254,7 +262,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 
 /// Parses a file with what stands beside it and in the environment.
 fn read_parts(text: &str, path: &Path, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
-    let mut parts = Parts::of(text);
+    let mut parts = ConfigTexts::of(text);
     let mut faults = Vec::new();
     let folder = path.parent().unwrap_or(Path::new(""));
     faults.extend(parts.add_folder(&folder.join(ADDED_FOLDER)).err().into_iter().flatten());
@@ -277,7 +285,7 @@ fn read_parts(text: &str, path: &Path, surroundings: &ConfigContext) -> Result<C
 /// What the reader asks an empty file for.
 fn recorded() -> Rc<Recorder> {
     let recorder = Rc::new(Recorder::default());
-    let parts = Parts::of("");
+    let parts = ConfigTexts::of("");
     let faults = Faults::new(&parts);
     let surroundings =
         ConfigContext { folder: Path::new("."), environment: &|_| None, variables: &|_| Vec::new() };
@@ -303,10 +311,10 @@ pub fn schema() -> serde_json::Value {
 /// # Errors
 /// All faults, sorted by line.
 pub fn parse(text: &str, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
-    parse_parts(&Parts::of(text), surroundings)
+    parse_parts(&ConfigTexts::of(text), surroundings)
 }
 
-fn parse_parts(parts: &Parts, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
+fn parse_parts(parts: &ConfigTexts, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
     let faults = Faults::new(parts);
     let table = parts.merged(&faults);
     let config = read_root(&Section::root(&table, &faults), surroundings);

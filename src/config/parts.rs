@@ -18,7 +18,7 @@ const SEPARATOR: &str = "__";
 const ADDED: [&str; 4] = ["source", "topic", "feed", "digest"];
 
 /// One text that keys come from.
-struct Part {
+struct ConfigText {
     /// What it is called, unless it is the file itself.
     place: Option<String>,
     /// The path of the key that it is the value of, if it is a variable.
@@ -29,18 +29,18 @@ struct Part {
 }
 
 /// All texts of a configuration, the file itself first.
-pub(super) struct Parts(Vec<Part>);
+pub(super) struct ConfigTexts(Vec<ConfigText>);
 
-impl Parts {
-    pub(super) fn of(text: &str) -> Parts {
-        let mut parts = Parts(Vec::new());
+impl ConfigTexts {
+    pub(super) fn of(text: &str) -> ConfigTexts {
+        let mut parts = ConfigTexts(Vec::new());
         parts.push(None, None, text.to_owned());
         parts
     }
 
     fn push(&mut self, place: Option<String>, variable: Option<Vec<String>>, text: String) {
         let start = self.0.last().map_or(0, |last| last.start + last.text.len() + 1);
-        self.0.push(Part { place, variable, start, text });
+        self.0.push(ConfigText { place, variable, start, text });
     }
 
     /// Adds the files of a folder, which may not exist, in the order of their names.
@@ -144,7 +144,7 @@ impl Parts {
 }
 
 /// The value of a variable: TOML, or else a text.
-fn read_variable(part: &Part) -> DeValue<'_> {
+fn read_variable(part: &ConfigText) -> DeValue<'_> {
     match DeValue::parse(&part.text) {
         Ok(value) => moved(&value, part.start).into_inner(),
         Err(_) => DeValue::String(Cow::Borrowed(&part.text)),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parts::Parts;
+use super::parts::ConfigTexts;
 use super::schema::Recorder;
 use super::values::has_password;
 use crate::support::text::did_you_mean;
@@ -38,13 +38,13 @@ impl ConfigFault {
 
 /// Collects the faults of a configuration, and what is none but should be known.
 pub(super) struct Faults<'a> {
-    parts: &'a Parts,
+    parts: &'a ConfigTexts,
     found: RefCell<Vec<ConfigFault>>,
     notes: RefCell<Vec<ConfigFault>>,
 }
 
 impl<'a> Faults<'a> {
-    pub(super) fn new(parts: &'a Parts) -> Self {
+    pub(super) fn new(parts: &'a ConfigTexts) -> Self {
         Faults { parts, found: RefCell::default(), notes: RefCell::default() }
     }
 

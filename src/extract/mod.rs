@@ -16,6 +16,7 @@ mod json_feed;
 pub mod listing;
 mod mail;
 mod mention;
+mod opml;
 pub mod page;
 pub mod prose_date;
 mod sitemap;
@@ -37,6 +38,7 @@ use self::elements::TEXT_ELEMENTS;
 use self::formats::DecodedDocument;
 use self::json_feed::JsonFeedError;
 pub use self::mail::{ConfirmationRequest, MailHead, read_head};
+pub use self::opml::ListedFeed;
 use self::page::{ItemPage, Page};
 use self::prose_date::DateRules;
 pub use self::sitemap::Sitemap;
@@ -221,6 +223,15 @@ pub fn read_sitemap(document: Document) -> Result<Sitemap, ExtractError> {
         let text = decoded.text.trim_start_matches(['\u{FEFF}', '\0']);
         sitemap::read(text, document.url.cloned()).ok_or(ExtractError::Unknown)
     })
+}
+
+/// Reads a list of feeds (OPML); `None` when it is something else.
+pub fn read_opml(bytes: &[u8]) -> Option<Vec<ListedFeed>> {
+    let read = || {
+        let decoded = charset::decode(bytes, None);
+        opml::read(decoded.text.trim_start_matches(['\u{FEFF}', '\0'])).ok_or(ExtractError::Unknown)
+    };
+    guarded(read).ok()
 }
 
 /// The calendars that a page names, the best first.

@@ -2,7 +2,7 @@
 //! cannot be written to, as on a full disk, ends no command in the middle: it is said once, at the end.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// The first failure to write a line to standard output.
@@ -44,6 +44,16 @@ pub(crate) fn complain(line: fmt::Arguments) {
 /// Standard output, for many lines.
 pub fn stdout() -> PlainText<io::StdoutLock<'static>> {
     PlainText::new(io::stdout().lock())
+}
+
+/// The width of the terminal that standard output is, in characters.
+pub fn width() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&out).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Whether all lines could be printed.

@@ -196,27 +196,58 @@ fn readiness_says_when_the_work_stands_still_or_failed() {
     until(200);
 }
 
-/// What a command writes to standard error where that is a terminal.
-fn on_a_terminal(app: &App, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+/// Both ends of a terminal of so many columns.
+fn terminal(columns: u16) -> (std::fs::File, std::fs::File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
     let theirs = std::fs::OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&theirs, size).unwrap();
+    (std::fs::File::from(ours), theirs)
+}
+
+/// What a command writes to standard error where that is a terminal.
+fn on_a_terminal(app: &App, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let (ours, theirs) = terminal(80);
     let mut command = app.command(arguments);
     command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
     let mut child = command.stderr(Stdio::from(theirs)).stdout(Stdio::null()).spawn().unwrap();
     // It holds the other end as well, which would keep the terminal open.
     drop(command);
-    let (mut ours, mut said) = (std::fs::File::from(ours), Vec::new());
-    let mut piece = [0; 1024];
-    // A terminal that nobody has open any more answers with an error.
+    let said = read_terminal(ours);
+    child.wait().unwrap();
+    said
+}
+
+/// What is written to a terminal until nobody has it open any more, which it answers with an error.
+fn read_terminal(mut ours: std::fs::File) -> String {
+    let (mut said, mut piece) = (Vec::new(), [0; 1024]);
     while let Ok(length @ 1..) = ours.read(&mut piece) {
         said.extend_from_slice(&piece[..length]);
     }
-    child.wait().unwrap();
     String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn lines_of_a_list_fit_the_terminal_and_are_whole_elsewhere() {
+    let title = "A bridge with a name that is far too long for a terminal of sixty columns is open again";
+    let server = news(title);
+    let app = App::new(&source("s", &server));
+    app.ok(&["fetch"]);
+    for list in ["entries", "sources"] {
+        let (ours, theirs) = terminal(60);
+        let mut command = app.command(&[list]);
+        let mut child = command.stdout(Stdio::from(theirs)).stderr(Stdio::null()).spawn().unwrap();
+        drop(command);
+        let said = read_terminal(ours);
+        child.wait().unwrap();
+        assert!(said.lines().count() > 0 && said.contains('…'), "{said}");
+        assert!(said.lines().all(|line| line.chars().count() <= 60), "{said}");
+    }
+    assert!(app.ok(&["entries"]).contains(title));
 }
 
 #[test]

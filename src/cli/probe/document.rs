@@ -229,6 +229,11 @@ impl ProbedDocument {
         out
     }
 
+    /// The title of the document.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
     /// The selectors found or used.
     pub fn select(&self) -> Option<&Select> {
         self.select.as_ref()
