@@ -64,6 +64,17 @@ fn variables_of_the_environment_set_keys() {
 }
 
 #[test]
+fn the_demo_leaves_alone_what_variables_name() {
+    let app = App::new("");
+    let elsewhere = format!("sqlite:{}", app.path("own.db").display());
+    let mut command = app.command(&["demo"]);
+    let ran =
+        command.env("COURANT_STORE__URL", elsewhere).env("COURANT_PUBLISH__DIR", "own").output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(!app.path("own.db").exists() && app.path("courant-demo/public/index.html").exists());
+}
+
+#[test]
 fn a_variable_that_names_no_key_is_a_fault_by_its_name() {
     let app = App::new(
         "[[source]]\nid = \"town\"\nurl = \"https://x.example/\"\n[[source]]\nid = \"post\"\nkind = \"mail\"\nurl = \"imaps://n@x.example/INBOX\"\npassword = \"env:COURANT_MAIL_PASSWORD\"\n",
