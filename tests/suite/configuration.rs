@@ -215,6 +215,22 @@ fn check_names_what_is_allowed_and_probably_not_meant() {
     assert!(!said.contains("geheim"), "{said}");
 }
 
+#[test]
+fn check_names_files_of_secrets_that_everybody_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let app = App::new(
+        "[[source]]\nid = \"post\"\nkind = \"mail\"\nurl = \"imaps://n@x.example/INBOX\"\npassword = \"file:secret\"\n",
+    );
+    app.write("secret", "geheim");
+    for (mode, is_named) in [(0o644, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(app.path("secret"), std::fs::Permissions::from_mode(mode)).unwrap();
+        let (code, said) = checked(&app, &[]);
+        assert_eq!(code, 0, "{said}");
+        let note = "note: [[source]] \"post\": password: everybody on this machine may read ";
+        assert_eq!(said.contains(note), is_named, "{mode:o}: {said}");
+    }
+}
+
 /// What a schema refuses in a value: a small part of JSON Schema, but all that ours uses.
 fn refused(schema: &Value, value: &Value, place: &str) -> Vec<String> {
     let types: Vec<&str> = match &schema["type"] {
