@@ -192,14 +192,14 @@ pub async fn run(
     let start = now.map_or_else(|| START.parse(), Ok)?;
     outln!("Example sites of eight partners on {}, configuration in {}\n", sites.origin, file.display());
 
-    let app = App::new(config::load(&file)?, Clock::Fixed(start), CancellationToken::new())?;
+    let app = App::new(config::load_alone(&file)?, Clock::Fixed(start), CancellationToken::new())?;
     let first = app.run_once().await?;
     let first_counts = sites.counts();
     let first_bytes = app.refresher.client.body_bytes();
     report_first(&first, first_counts, first_bytes);
 
     let later = App::new(
-        config::load(&file)?,
+        config::load_alone(&file)?,
         Clock::Fixed(start + SignedDuration::from_hours(2)),
         CancellationToken::new(),
     )?;

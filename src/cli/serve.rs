@@ -84,6 +84,8 @@ pub(super) async fn serve(
     service.notifier.ready("reads, publishes and sends what is due");
     loop {
         tokio::select! {
+            // The work ends when it is told to: that is asked first.
+            biased;
             () = stop.cancelled() => break,
             // If the work itself ends, the service has to end too.
             ended = &mut turns => {

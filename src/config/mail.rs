@@ -140,8 +140,14 @@ pub(super) fn read_mail(section: Section, surroundings: &ConfigContext) -> MailC
 /// The transport configured in `[mail]`; `None` if it is missing or faulty.
 fn read_transport(section: &Section, surroundings: &ConfigContext) -> Option<TransportConfig> {
     let username = section.parsed("username", |text| secret_or_text(text, surroundings));
-    let password = section.parsed("password", |text| secret(text, surroundings).map(Secret));
-    let token = section.parsed("token", |text| access_token(text, surroundings));
+    let password = section.parsed("password", |text| {
+        section.note_open_file("password", text, surroundings.folder);
+        secret(text, surroundings).map(Secret)
+    });
+    let token = section.parsed("token", |text| {
+        section.note_open_file("token", text, surroundings.folder);
+        access_token(text, surroundings)
+    });
     if token.is_some() && password.is_some() {
         section.fault(section.at, "token: a password is set as well: keep only one of them");
     }
@@ -202,7 +208,10 @@ fn read_dkim(section: Section, surroundings: &ConfigContext) -> DkimSettings {
         domain: section.required("domain"),
         selector: section.required("selector"),
         key: section
-            .parsed("key", |text| secret(text, surroundings).map(Secret))
+            .parsed("key", |text| {
+                section.note_open_file("key", text, surroundings.folder);
+                secret(text, surroundings).map(Secret)
+            })
             .unwrap_or_else(|| Secret(String::new())),
         is_ed25519: is_ed25519.unwrap_or(false),
     }

@@ -260,6 +260,23 @@ pub fn load_text(text: &str, path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
+/// Reads and validates a file by itself, whatever stands beside it and in the environment.
+///
+/// # Errors
+/// As `load`.
+pub fn load_alone(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.parent().unwrap_or(Path::new("."));
+    let surroundings = ConfigContext { folder, environment: &|_| None, variables: &|_| Vec::new() };
+    parse(&text, &surroundings).map_err(|faults| ConfigError::Faulty {
+        locales: Vec::new(),
+        path: path.to_owned(),
+        faults,
+    })
+}
+
 /// Parses a file with what stands beside it and in the environment.
 fn read_parts(text: &str, path: &Path, surroundings: &ConfigContext) -> Result<Config, Vec<ConfigFault>> {
     let mut parts = ConfigTexts::of(text);
@@ -668,7 +685,7 @@ mod tests {
     fn secrets_come_from_the_environment_or_a_file_only() {
         let mail = |password: &str| {
             format!(
-                "[mail]\ntransport = \"smtp://mail.example.org:587\"\nusername = \"u\"\npassword = \"{password}\"\n"
+                "[mail]\nfrom = \"n@example.org\"\ntransport = \"smtp://mail.example.org:587\"\nusername = \"u\"\npassword = \"{password}\"\n"
             )
         };
         let config = check(&mail("env:SMTP_PASSWORD")).unwrap();

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -14,6 +15,9 @@ use super::parts::ConfigTexts;
 use super::schema::Recorder;
 use super::values::has_password;
 use crate::support::text::did_you_mean;
+
+/// The bits of a file's mode that are for everybody.
+const OTHERS: u32 = 0o007;
 
 /// A fault in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +136,16 @@ impl<'a> Section<'a> {
                 key,
                 "the password stands here in clear text: keep it in a file or a variable of the environment",
             );
+        }
+    }
+
+    /// Warns of a secret in a file that everybody on this machine may read.
+    pub(super) fn note_open_file(&self, key: &str, secret: &str, folder: &Path) {
+        let Some(path) = secret.strip_prefix("file:").map(|path| folder.join(path)) else { return };
+        let is_open = std::fs::metadata(&path)
+            .is_ok_and(|known| known.is_file() && known.permissions().mode() & OTHERS != 0);
+        if is_open {
+            self.note(key, format!("everybody on this machine may read {}: chmod o= {0}", path.display()));
         }
     }
 

@@ -87,7 +87,10 @@ fn read_mail_rules(
     url: Option<&Url>,
     surroundings: &ConfigContext,
 ) -> MailRules {
-    let password = section.parsed("password", |text| secret(text, surroundings));
+    let password = section.parsed("password", |text| {
+        section.note_open_file("password", text, surroundings.folder);
+        secret(text, surroundings)
+    });
     let from = section.list("from", |text| Ok(text.trim().to_owned()));
     let is_mailbox = kind.is_mail() && url.is_some_and(|url| url.scheme() != "mailto");
     if is_mailbox && !section.has("password") {

@@ -3,7 +3,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::Path;
 
 use rustix::fs::{Access, OFlags};
@@ -21,7 +23,15 @@ const PRIVATE: u32 = 0o600;
 const COMMON: u32 = 0o666;
 const OF_OTHERS: u32 = 0o077;
 
-/// Writes a file atomically: a temporary file beside the target, then a rename. A file that is replaced keeps its mode.
+/// How a file is written: its mode, and whose it is, where it replaces one.
+#[derive(Default, Clone, Copy)]
+struct FileOwnership {
+    mode: Option<u32>,
+    owner: Option<(u32, u32)>,
+}
+
+/// Writes a file atomically: a temporary file beside the target, then a rename. A file that is replaced keeps its mode, and its
+/// owner and group where we may give it to them.
 ///
 /// # Errors
 /// When the disk fails; the old file is kept.
@@ -29,7 +39,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    write(path, bytes, fs::metadata(path).ok().map(|known| known.permissions().mode() & 0o777))
+    let known = fs::metadata(path).ok();
+    let ownership = FileOwnership {
+        mode: known.as_ref().map(|known| known.permissions().mode() & 0o777),
+        owner: known.map(|known| (known.uid(), known.gid())),
+    };
+    write(path, bytes, ownership)
 }
 
 /// Writes a file atomically that only its owner can read, in a folder that only its owner can enter.
@@ -40,24 +55,28 @@ pub fn write_privately(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         create_private_folder(folder)?;
     }
-    write(path, bytes, Some(PRIVATE))
+    write(path, bytes, FileOwnership { mode: Some(PRIVATE), owner: None })
 }
 
-fn write(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], ownership: FileOwnership) -> io::Result<()> {
     let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
     let temporary = path.with_file_name(temporary_name(&name));
     for _ in 1..TRIES {
-        match write_and_rename(&temporary, path, bytes, mode) {
+        match write_and_rename(&temporary, path, bytes, ownership) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             result => return result,
         }
     }
-    write_and_rename(&temporary, path, bytes, mode)
+    write_and_rename(&temporary, path, bytes, ownership)
 }
 
-fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let mut file = options(mode.unwrap_or(COMMON)).truncate(true).open(temporary)?;
-    if let Some(mode) = mode {
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8], ownership: FileOwnership) -> io::Result<()> {
+    let mut file = options(ownership.mode.unwrap_or(COMMON)).truncate(true).open(temporary)?;
+    if let Some((user, group)) = ownership.owner {
+        // Root writes for a service that has to go on reading; nobody else may give files away.
+        let _ = fchown(&file, Some(user), Some(group));
+    }
+    if let Some(mode) = ownership.mode {
         file.set_permissions(Permissions::from_mode(mode))?;
     }
     // Where files cannot be locked, none are swept either.

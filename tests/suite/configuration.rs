@@ -64,6 +64,17 @@ fn variables_of_the_environment_set_keys() {
 }
 
 #[test]
+fn the_demo_leaves_alone_what_variables_name() {
+    let app = App::new("");
+    let elsewhere = format!("sqlite:{}", app.path("own.db").display());
+    let mut command = app.command(&["demo"]);
+    let ran =
+        command.env("COURANT_STORE__URL", elsewhere).env("COURANT_PUBLISH__DIR", "own").output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(!app.path("own.db").exists() && app.path("courant-demo/public/index.html").exists());
+}
+
+#[test]
 fn a_variable_that_names_no_key_is_a_fault_by_its_name() {
     let app = App::new(
         "[[source]]\nid = \"town\"\nurl = \"https://x.example/\"\n[[source]]\nid = \"post\"\nkind = \"mail\"\nurl = \"imaps://n@x.example/INBOX\"\npassword = \"env:COURANT_MAIL_PASSWORD\"\n",
@@ -202,6 +213,22 @@ fn check_names_what_is_allowed_and_probably_not_meant() {
     }
     assert_eq!(said.matches("clear text").count(), 1, "the environment is a place for secrets: {said}");
     assert!(!said.contains("geheim"), "{said}");
+}
+
+#[test]
+fn check_names_files_of_secrets_that_everybody_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let app = App::new(
+        "[[source]]\nid = \"post\"\nkind = \"mail\"\nurl = \"imaps://n@x.example/INBOX\"\npassword = \"file:secret\"\n",
+    );
+    app.write("secret", "geheim");
+    for (mode, is_named) in [(0o644, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(app.path("secret"), std::fs::Permissions::from_mode(mode)).unwrap();
+        let (code, said) = checked(&app, &[]);
+        assert_eq!(code, 0, "{said}");
+        let note = "note: [[source]] \"post\": password: everybody on this machine may read ";
+        assert_eq!(said.contains(note), is_named, "{mode:o}: {said}");
+    }
 }
 
 /// What a schema refuses in a value: a small part of JSON Schema, but all that ours uses.

@@ -97,7 +97,7 @@ fn feeds_of_a_planet_become_sources() {
 #[test]
 fn add_shows_what_is_read_and_writes_the_source() {
     let server = Server::start(|request| match request.target.as_str() {
-        "/feed" => Reply::ok(rss(&[("a", "The bridge is open", 12, "text")])),
+        "/feed" | "/feed?2" => Reply::ok(rss(&[("a", "The bridge is open", 12, "text")])),
         _ => Reply::ok("<rss version=\"2.0\"><channel><title>Nothing</title></channel></rss>"),
     });
     let app = App::new("# Kept.\n");
@@ -111,6 +111,16 @@ fn add_shows_what_is_read_and_writes_the_source() {
     assert_eq!(app.titles(), ["The bridge is open"]);
     let again = app.run(&["add", &server.url("/feed")]);
     assert!(again.code == 2 && again.stderr.contains("the source \"partner\" reads"), "{}", again.stderr);
+    // Whose the file is and who may read it stays, where root writes for a service.
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let file = app.path("feeds.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let is_root = std::os::unix::fs::chown(&file, Some(4711), Some(4712)).is_ok();
+    app.ok(&["add", &server.url("/feed?2"), "--id", "again"]);
+    let known = std::fs::metadata(&file).unwrap();
+    assert_eq!(known.permissions().mode() & 0o777, 0o640);
+    assert!(!is_root || (known.uid(), known.gid()) == (4711, 4712));
+    let text = app.read("feeds.toml");
     let empty = app.run(&["add", &server.url("/empty"), "--id", "empty"]);
     assert!(empty.code == 1 && empty.stderr.contains("nothing is written"), "{}", empty.stderr);
     assert_eq!(app.read("feeds.toml"), text);
