@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_macros)] // What is skipped is said by the test itself.
 
 mod accounts;
+mod api;
 mod browser;
 mod calendar;
 mod cli;
