@@ -18,16 +18,16 @@ use std::rc::Rc;
 pub use fetch::FetchConfig;
 use ipnet::{IpNet, Ipv4Net};
 pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
-pub use section::ConfigFault;
+pub use parts::ConfigFault;
 pub use service::ServiceManager;
 use url::Url;
 pub use values::{Secret, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
-use parts::ConfigTexts;
+use parts::{ConfigTexts, Faults};
 use schema::Recorder;
-use section::{Faults, Section};
+use section::Section;
 use source::read_source;
 use values::{DAY_SECONDS, parse_duration, parse_language};
 

@@ -2,12 +2,12 @@
 //! environment. Contains no keys of courant beyond those that `conf.d` may have.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::section::{ConfigFault, Faults};
 use crate::support::text::did_you_mean;
 
 /// Variables of the environment that set a key begin so.
@@ -16,6 +16,61 @@ pub(super) const PREFIX: &str = "COURANT_";
 const SEPARATOR: &str = "__";
 /// The lists that files of `conf.d` may add to.
 const ADDED: [&str; 4] = ["source", "topic", "feed", "digest"];
+
+/// A fault in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigFault {
+    /// A file of `conf.d` or a variable of the environment, unless it is in the file itself.
+    pub place: Option<String>,
+    /// Starting at 1; 0 where there are no lines.
+    pub line: usize,
+    pub message: String,
+}
+
+impl ConfigFault {
+    /// The fault with its place, in the configuration at `path`.
+    pub fn in_file(&self, path: &Path) -> String {
+        let place = self.place.clone().unwrap_or_else(|| path.display().to_string());
+        match self.line {
+            0 => format!("{place}: {}", self.message),
+            line => format!("{place}:{line}: {}", self.message),
+        }
+    }
+}
+
+/// Collects the faults of a configuration, and what is none but should be known.
+pub(super) struct Faults<'a> {
+    pub(super) parts: &'a ConfigTexts,
+    found: RefCell<Vec<ConfigFault>>,
+    pub(super) notes: RefCell<Vec<ConfigFault>>,
+}
+
+impl<'a> Faults<'a> {
+    pub(super) fn new(parts: &'a ConfigTexts) -> Self {
+        Faults { parts, found: RefCell::default(), notes: RefCell::default() }
+    }
+
+    pub(super) fn at(&self, at: usize, message: String) -> ConfigFault {
+        let (place, line) = self.parts.place_of(at);
+        ConfigFault { place, line, message }
+    }
+
+    /// Records a fault at a byte offset.
+    pub(super) fn push(&self, at: usize, message: impl Into<String>) {
+        self.found.borrow_mut().push(self.at(at, message.into()));
+    }
+
+    /// All faults, and all notes, each sorted by file and line.
+    pub(super) fn into_sorted(self) -> (Vec<ConfigFault>, Vec<ConfigFault>) {
+        let sorted = |list: RefCell<Vec<ConfigFault>>| {
+            let mut list = list.into_inner();
+            list.sort();
+            list.dedup();
+            list
+        };
+        (sorted(self.found), sorted(self.notes))
+    }
+}
 
 /// One text that keys come from.
 struct ConfigText {

@@ -11,68 +11,13 @@ use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parts::ConfigTexts;
+use super::parts::Faults;
 use super::schema::Recorder;
 use super::values::has_password;
 use crate::support::text::did_you_mean;
 
 /// The bits of a file's mode that are for everybody.
 const OTHERS: u32 = 0o007;
-
-/// A fault in a configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConfigFault {
-    /// A file of `conf.d` or a variable of the environment, unless it is in the file itself.
-    pub place: Option<String>,
-    /// Starting at 1; 0 where there are no lines.
-    pub line: usize,
-    pub message: String,
-}
-
-impl ConfigFault {
-    /// The fault with its place, in the configuration at `path`.
-    pub fn in_file(&self, path: &Path) -> String {
-        let place = self.place.clone().unwrap_or_else(|| path.display().to_string());
-        match self.line {
-            0 => format!("{place}: {}", self.message),
-            line => format!("{place}:{line}: {}", self.message),
-        }
-    }
-}
-
-/// Collects the faults of a configuration, and what is none but should be known.
-pub(super) struct Faults<'a> {
-    parts: &'a ConfigTexts,
-    found: RefCell<Vec<ConfigFault>>,
-    notes: RefCell<Vec<ConfigFault>>,
-}
-
-impl<'a> Faults<'a> {
-    pub(super) fn new(parts: &'a ConfigTexts) -> Self {
-        Faults { parts, found: RefCell::default(), notes: RefCell::default() }
-    }
-
-    fn at(&self, at: usize, message: String) -> ConfigFault {
-        let (place, line) = self.parts.place_of(at);
-        ConfigFault { place, line, message }
-    }
-
-    /// Records a fault at a byte offset.
-    pub(super) fn push(&self, at: usize, message: impl Into<String>) {
-        self.found.borrow_mut().push(self.at(at, message.into()));
-    }
-
-    /// All faults, and all notes, each sorted by file and line.
-    pub(super) fn into_sorted(self) -> (Vec<ConfigFault>, Vec<ConfigFault>) {
-        let sorted = |list: RefCell<Vec<ConfigFault>>| {
-            let mut list = list.into_inner();
-            list.sort();
-            list.dedup();
-            list
-        };
-        (sorted(self.found), sorted(self.notes))
-    }
-}
 
 /// A table, with the keys asked for so far; when dropped, the other keys are reported as faults.
 pub(super) struct Section<'a> {

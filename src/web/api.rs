@@ -326,31 +326,43 @@ fn stories_page(app: &AppState, query: &StoriesQuery) -> anyhow::Result<Result<S
         Ok(asked) => asked,
         Err(problem) => return Ok(Err(problem)),
     };
-    let Ok(mut before) = query.cursor.as_deref().map(str::parse::<PublishedPlace>).transpose() else {
+    let Ok(before) = query.cursor.as_deref().map(str::parse::<PublishedPlace>).transpose() else {
         return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
     };
     let publication = publication(app, &interests);
     let language = query.language.as_deref().unwrap_or(&app.channel.language);
-    let mut page = StoriesPage { stories: Vec::new(), next: None };
+    let store = &app.refresher.store;
+    let read = |place| Ok(store.read(|r| r.publishing().before(publication, place, LIMIT_MAX))?);
+    let shown = |story: Story| {
+        story.wanted_since(&interests).is_some().then(|| api_story(app, &story, language, &interests))
+    };
+    let (stories, next) = page(limit, before, read, shown)?;
+    Ok(Ok(StoriesPage { stories, next: next.map(|place| place.to_string()) }))
+}
+
+/// A page of what is shown of items that are read with their places, and the place of its last one, if there may be more.
+fn page<P: Copy, I, T>(
+    limit: usize,
+    mut place: Option<P>,
+    mut read: impl FnMut(Option<P>) -> anyhow::Result<Vec<(P, I)>>,
+    mut shown: impl FnMut(I) -> Option<T>,
+) -> anyhow::Result<(Vec<T>, Option<P>)> {
+    let mut page = Vec::new();
     for _ in 0..LOOKED_AT_MAX.div_ceil(LIMIT_MAX) {
-        let found = app.refresher.store.read(|r| r.publishing().before(publication, before, LIMIT_MAX))?;
+        let found = read(place)?;
         let is_last = found.len() < LIMIT_MAX;
-        for (place, story) in found {
-            if page.stories.len() == limit {
-                page.next = before.map(|place| place.to_string());
-                return Ok(Ok(page));
+        for (its_place, item) in found {
+            if page.len() == limit {
+                return Ok((page, place));
             }
-            before = Some(place);
-            if story.wanted_since(&interests).is_some() {
-                page.stories.push(api_story(app, &story, language, &interests));
-            }
+            place = Some(its_place);
+            page.extend(shown(item));
         }
         if is_last {
-            return Ok(Ok(page));
+            return Ok((page, None));
         }
     }
-    page.next = before.map(|place| place.to_string());
-    Ok(Ok(page))
+    Ok((page, place))
 }
 
 fn api_story(app: &AppState, story: &Story, language: &str, interests: &Interests) -> ApiStory {
@@ -426,33 +438,21 @@ fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<E
     let Ok(cursor) = query.cursor.as_deref().map(str::parse::<i64>).transpose() else {
         return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
     };
-    let mut after = cursor.map_or(EntryKey::BEFORE_ALL, EntryKey);
-    if let Some(since) = query.since {
-        after = after.max(app.refresher.store.read(|r| r.entries().last_before(since))?);
-    }
-    let mut page = EntriesPage { entries: Vec::new(), next: None };
-    for _ in 0..LOOKED_AT_MAX.div_ceil(LIMIT_MAX) {
-        let found =
-            app.refresher.store.read(|r| r.entries().after(after, LIMIT_MAX, MarkupScope::Without))?;
-        let is_last = found.len() < LIMIT_MAX;
-        for stored in found {
-            if page.entries.len() == limit {
-                page.next = Some(after.0.to_string());
-                return Ok(Ok(page));
-            }
-            after = stored.order;
-            let is_wanted = query.source.as_ref().is_none_or(|source| *source == stored.entry.source)
-                && query.since.is_none_or(|since| stored.first_seen >= since);
-            if is_wanted {
-                page.entries.push(EntryView::of(&stored));
-            }
-        }
-        if is_last {
-            return Ok(Ok(page));
-        }
-    }
-    page.next = Some(after.0.to_string());
-    Ok(Ok(page))
+    let store = &app.refresher.store;
+    let since = query.since.map(|since| store.read(|r| r.entries().last_before(since))).transpose()?;
+    let start = cursor.map(EntryKey).max(since);
+    let read = |after: Option<EntryKey>| {
+        let after = after.unwrap_or(EntryKey::BEFORE_ALL);
+        let found = store.read(|r| r.entries().after(after, LIMIT_MAX, MarkupScope::Without))?;
+        Ok(found.into_iter().map(|stored| (stored.order, stored)).collect())
+    };
+    let is_wanted = |stored: &StoredEntry| {
+        query.source.as_ref().is_none_or(|source| *source == stored.entry.source)
+            && query.since.is_none_or(|since| stored.first_seen >= since)
+    };
+    let shown = |stored: StoredEntry| is_wanted(&stored).then(|| EntryView::of(&stored));
+    let (entries, next) = page(limit, start, read, shown)?;
+    Ok(Ok(EntriesPage { entries, next: next.map(|key| key.0.to_string()) }))
 }
 
 /// The sources, and how they are doing.
