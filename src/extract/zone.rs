@@ -50,6 +50,8 @@ pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
         "nst" => Some(-3 * 3600 - 1800),
         "ndt" => Some(-2 * 3600 - 1800),
         "ist" => Some(5 * 3600 + 1800),
+        // "18:30 h": hours, and hardly ever the zone of that letter.
+        "h" => Some(0),
         letter if letter.len() == 1 => Some(military_hours(letter.as_bytes()[0]) * 3600),
         other if other.bytes().all(|b| b.is_ascii_alphabetic() || b == b'/' || b == b'_') => Some(0),
         _ => None,

@@ -468,3 +468,26 @@ fn a_year_of_two_figures_is_read_once_the_source_has_shown_where_it_stands() {
     open.are_all_told(3, "open");
     assert!(open.days().iter().all(|(day, _)| day.is_empty()), "{:?}", open.days());
 }
+
+#[test]
+fn a_box_beside_a_listing_is_no_entry_at_any_visit() {
+    let record = |class: &str, n: usize| {
+        format!(
+            "<div class=\"{class}\"><h3><a href=/n/{n}>{}</a></h3><span class=date>{} October 2022</span></div>",
+            HEADLINES[n],
+            18 - n
+        )
+    };
+    let boxes = [
+        "<div id=\"cookie-banner\" role=\"dialog\"><h2>We use cookies</h2><p><a href=/cookies>Settings</a></p></div>",
+        "<div><h2>Our newsletter</h2><p><a href=/newsletter>Sign up</a></p></div>",
+    ];
+    for (name, beside) in [("dialog", boxes[0]), ("newsletter", boxes[1])] {
+        let cards: String = (1..5).map(|n| record("card", n)).collect();
+        let listing = format!("{}<div class=\"grid\">{cards}</div>", record("hero", 0));
+        let without = page("News", &format!("<main>{listing}</main>"));
+        let with = page("News", &format!("<main>{listing}</main>{beside}"));
+        visits("page", &[with.clone(), with.clone(), with.clone()]).are_all_told(5, name);
+        visits("page", &[without.clone(), without, with]).are_all_told(5, name);
+    }
+}

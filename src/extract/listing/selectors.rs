@@ -49,7 +49,9 @@ pub(super) fn learn_selectors(
         let has_dates = dated(&read.entries) * 10 >= dated(entries) * 9;
         // Entries of one title and address agree with each other, and selectors find the first of them only.
         let has_all = got.len() * 10 >= want.len() * 9 && got.len() * 10 <= want.len() * 12;
-        if agreeing * 10 >= want.len() * 9 && has_all && has_dates {
+        // What was no entry at this reading, such as a dialog, would be one at the next.
+        let has_more = got.iter().any(|(url, _)| want.iter().all(|(known, _)| known != url));
+        if agreeing * 10 >= want.len() * 9 && has_all && has_dates && !has_more {
             return Some(select);
         }
     }
@@ -109,7 +111,10 @@ fn item_candidates(cards: &[Card]) -> Vec<String> {
             break;
         }
     }
-    candidates.push(name.to_owned());
+    // Any other element may stand anywhere on the page for anything.
+    if name == "article" {
+        candidates.push(name.to_owned());
+    }
     candidates
 }
 
