@@ -41,20 +41,27 @@ pub(super) fn entries(
         Some(objects) => Ok(objects.put(&mut out, &serde_json::to_value(EntryView::of(stored))?)?),
         None => entry(&mut out, &lines, stored),
     };
-    let Some(topic) = topic else {
-        app.store().read(|r| r.entries().each(&filter, MarkupScope::Without, |stored| print(&stored)))?;
+    let is_wanted = |stored: &StoredEntry| {
+        topic.is_none_or(|topic| stored.topics.iter().any(|matched| matched.topic == topic))
+    };
+    let Some(most) = filter.count_max.filter(|_| topic.is_some()) else {
+        app.store().read(|r| {
+            r.entries().each(&filter, MarkupScope::Without, |stored| match is_wanted(&stored) {
+                true => print(&stored),
+                false => Ok(()),
+            })
+        })?;
         return ended(objects, out);
     };
     // Topics are told from the entries themselves; the last ones are known at the end.
-    let most = filter.count_max.map_or(usize::MAX, |count| count as usize);
     let filter = EntryFilter { count_max: None, ..filter };
     let mut last = VecDeque::new();
     app.store().read(|r| {
         r.entries().each(&filter, MarkupScope::Without, |stored| {
-            if stored.topics.iter().any(|matched| matched.topic == topic) {
+            if is_wanted(&stored) {
                 last.push_back(stored);
             }
-            if last.len() > most {
+            if last.len() > most as usize {
                 last.pop_front();
             }
             Ok::<_, StoreError>(())

@@ -77,17 +77,18 @@ pub fn chosen<'a, A>(
     stories: impl Iterator<Item = &'a Story>,
 ) -> Result<HashSet<String>, StoreError> {
     let stories: Vec<&Story> = stories.collect();
-    let entries: Vec<EntryKey> =
-        stories.iter().flat_map(|story| &story.versions).map(|version| version.order).collect();
-    let rulings = StoryRulings::of(&unit.desk().rulings_about(&entries)?);
+    let rulings = rulings_on(unit, stories.iter().copied())?;
     let is_chosen = |story: &&Story| rulings.place_of(story) == StoryPlace::Pinned { is_open: false };
     Ok(stories.into_iter().filter(is_chosen).map(|story| story.id.clone()).collect())
 }
 
 /// The rulings on some stories.
-fn rulings_on<A>(unit: &Unit<A>, stories: &[Story]) -> Result<StoryRulings, StoreError> {
+fn rulings_on<'a, A>(
+    unit: &Unit<A>,
+    stories: impl Iterator<Item = &'a Story>,
+) -> Result<StoryRulings, StoreError> {
     let entries: Vec<EntryKey> =
-        stories.iter().flat_map(|story| &story.versions).map(|version| version.order).collect();
+        stories.flat_map(|story| &story.versions).map(|version| version.order).collect();
     Ok(StoryRulings::of(&unit.desk().rulings_about(&entries)?))
 }
 
@@ -96,7 +97,7 @@ fn rulings_on<A>(unit: &Unit<A>, stories: &[Story]) -> Result<StoryRulings, Stor
 /// # Errors
 /// When the store fails.
 pub fn edited<A>(unit: &Unit<A>, mut stories: Vec<Story>) -> Result<Vec<Story>, StoreError> {
-    let rulings = rulings_on(unit, &stories)?;
+    let rulings = rulings_on(unit, stories.iter())?;
     stories.iter_mut().for_each(|story| rulings.edit(story, None));
     Ok(stories)
 }
@@ -106,7 +107,7 @@ pub fn edited<A>(unit: &Unit<A>, mut stories: Vec<Story>) -> Result<Vec<Story>, 
 /// # Errors
 /// When the store fails.
 pub fn mailed<A>(unit: &Unit<A>, mut stories: Vec<Story>) -> Result<Vec<Story>, StoreError> {
-    let rulings = rulings_on(unit, &stories)?;
+    let rulings = rulings_on(unit, stories.iter())?;
     stories.retain(|story| {
         !matches!(rulings.place_of(story), StoryPlace::Dropped | StoryPlace::Held { is_open: true, .. })
     });
