@@ -1,10 +1,11 @@
 //! What each source, entry and subscriber costs as they grow, in a file and on a PostgreSQL server, with one or more workers: CPU of
 //! the workers and of the server, memory, wall time, and the disk.
 //!
-//! `cargo bench --bench scale`; `SCALE_SOURCES=100,1000`, `SCALE_ENTRIES=20` (of each source), `SCALE_WORKERS=1,2,4` and
-//! `SCALE_SUBSCRIBERS=1000,10000` say how many, and `SCALE_SERVER=postgresql:///postgres?host=…` measures a server too, in databases
-//! that are dropped afterwards; with `SCALE_COPY=1` they begin as a copy of the file. What the server's processes cost is only
-//! known where it runs on this machine, and its folder can be read.
+//! `cargo bench --bench scale`; `SCALE_SOURCES=100,1000`, `SCALE_ENTRIES=20` (of each source), `SCALE_PARAGRAPHS=1` (of each entry,
+//! otherwise four to six), `SCALE_WORKERS=1,2,4` and `SCALE_SUBSCRIBERS=1000,10000` say how many, and
+//! `SCALE_SERVER=postgresql:///postgres?host=…` measures a server too, in databases that are dropped afterwards; with `SCALE_COPY=1`
+//! they begin as a copy of the file. What the server's processes cost is only known where it runs on this machine, and its folder
+//! can be read.
 
 #![allow(clippy::disallowed_macros)] // Figures and reasons are for whoever runs them.
 
@@ -174,6 +175,10 @@ impl Installation {
         command
     }
 
+    fn place(&self) -> &'static str {
+        if self.server.is_some() { "a server" } else { "a file" }
+    }
+
     /// What it costs to run so many of these commands at once: CPU of all, memory of the largest.
     fn at_once(&self, workers: usize, round: u64, arguments: &[&str]) -> (Cost, f64) {
         let before = self.server.as_ref().map(Server::cpu);
@@ -232,49 +237,55 @@ fn filled(address: Option<&str>, sources: usize, workers: usize, ports: (u16, u1
     installation
 }
 
-/// The store of a file, copied to a server.
-fn copied(address: &str, sources: usize, ports: (u16, u16)) -> Installation {
-    let (from, to) =
-        (Installation::new(None, sources, ports), Installation::new(Some(address), sources, ports));
+/// A store of a server that begins as a copy of a file.
+fn copied(from: &Installation, address: &str, sources: usize, ports: (u16, u16)) -> Installation {
+    let to = Installation::new(Some(address), sources, ports);
     let entries = (sources * entries_each()) as f64;
-    from.at_once(1, 0, &["fetch"]);
     let file = format!("sqlite:{}", from.folder.path().join("courant.db").display());
     let server = to.server.as_ref().map_or_else(String::new, |server| server.url.clone());
-    print("copied from a file, an entry", &to.at_once(1, 0, &["store", "copy", &file, &server]), entries);
+    print("copied to a server, an entry", &to.at_once(1, 0, &["store", "copy", &file, &server]), entries);
     to
 }
 
 fn of_sources(address: Option<&str>, sources: usize, workers: usize, ports: (u16, u16)) {
-    let place = if address.is_some() { "a server" } else { "a file" };
     let entries_each = entries_each();
-    println!("{sources} sources with {entries_each} entries each, {workers} workers, {place}");
-    let mut installation = match address {
-        Some(address) if std::env::var_os("SCALE_COPY").is_some() => copied(address, sources, ports),
-        _ => filled(address, sources, workers, ports),
+    println!("{sources} sources with {entries_each} entries each, {workers} workers");
+    let mut installations = match address {
+        Some(address) if std::env::var_os("SCALE_COPY").is_some() => {
+            let file = filled(None, sources, workers, ports);
+            let server = copied(&file, address, sources, ports);
+            vec![file, server]
+        }
+        _ => vec![filled(address, sources, workers, ports)],
     };
     let entries = (sources * entries_each) as f64;
-    let writer = Writer::new();
-    let count = entries_each as u64;
+    let (writer, count) = (writer(), entries_each as u64);
     let text: usize = (0..count).map(|number| writer.story(0, number, count, None).bytes()).sum();
-    println!(
-        "  {:<30} {:>8.0} bytes, of which {:.0} are text",
-        "the store, an entry",
-        installation.size() as f64 / entries,
-        text as f64 / entries_each as f64
-    );
-    print("first publishing, an entry", &installation.at_once(1, 0, &["publish"]), entries);
-    print("all unchanged, a source", &installation.at_once(workers, 1, &["fetch"]), sources as f64);
     let news = sources.div_ceil(NEWS_EVERY as usize) as f64;
+    let sources = sources as f64;
+    for installation in &mut installations {
+        println!(
+            " in {}: {:.0} bytes an entry, of which {:.0} are text",
+            installation.place(),
+            installation.size() as f64 / entries,
+            text as f64 / entries_each as f64
+        );
+        print("first publishing, an entry", &installation.at_once(1, 0, &["publish"]), entries);
+        print("all unchanged, a source", &installation.at_once(workers, 1, &["fetch"]), sources);
+    }
     // What the unchanged ones cost is known from above.
     for round in 2..4 {
         ask_for_news(ports.0);
-        print(
-            "one in 20 with news, a source",
-            &installation.at_once(workers, round, &["fetch"]),
-            sources as f64,
-        );
+        for installation in &installations {
+            println!(" in {}", installation.place());
+            let cost = installation.at_once(workers, round, &["fetch"]);
+            print("one in 20 with news, a source", &cost, sources);
+        }
     }
-    print("publishing the news, an entry", &installation.at_once(1, 3, &["publish"]), 2.0 * news);
+    for installation in &installations {
+        println!(" in {}", installation.place());
+        print("publishing the news, an entry", &installation.at_once(1, 3, &["publish"]), 2.0 * news);
+    }
 }
 
 /// Lets one source in twenty list an entry more.
@@ -284,6 +295,11 @@ fn ask_for_news(port: u16) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Who writes what the feeds list.
+fn writer() -> Writer {
+    Writer::new(numbers("SCALE_PARAGRAPHS", &[]).first().copied())
 }
 
 /// Entries of each source at first.
@@ -325,7 +341,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => {
             let entries = entries_each() as u64;
-            let feeds = Arc::new(Feeds { writer: Writer::new(), entries, news: AtomicU64::new(0) });
+            let feeds = Arc::new(Feeds { writer: writer(), entries, news: AtomicU64::new(0) });
             let router = axum::Router::new()
                 .route("/feed/{source}", get(feed))
                 .route("/news", get(news))
@@ -337,7 +353,9 @@ fn main() {
     }
     let address = std::env::var("SCALE_SERVER").ok();
     let (mail, mail_port) = sink::start();
-    for address in [None].into_iter().chain(address.as_deref().map(Some)) {
+    // A copy is measured beside the file that it was made of.
+    let is_alone = address.is_none() || std::env::var_os("SCALE_COPY").is_none();
+    for address in is_alone.then_some(None).into_iter().chain(address.as_deref().map(Some)) {
         for workers in numbers("SCALE_WORKERS", &[1, 2]) {
             for sources in numbers("SCALE_SOURCES", &[100, 1_000]) {
                 let (feeds, port) = start_server();

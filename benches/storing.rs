@@ -148,7 +148,7 @@ async fn control(State(sources): State<Arc<Sources>>, Query(change): Query<Chang
 }
 
 fn router() -> axum::Router {
-    let sources = Sources { writer: Writer::new(), changes: Mutex::default() };
+    let sources = Sources { writer: Writer::new(None), changes: Mutex::default() };
     axum::Router::new()
         .route("/feed/{source}", get(feed))
         .route("/control", get(control))
@@ -372,7 +372,7 @@ impl Newsboat {
 
 fn compare(count: usize, port: u16) {
     let config = config(count, count, port, |_| String::new());
-    let writer = Writer::new();
+    let writer = Writer::new(None);
     let entries: usize = (0..count).map(|source| entries_of(source) as usize).sum();
     let text: usize = (0..count)
         .map(|source| {

@@ -332,7 +332,7 @@ impl App {
             let files = SiteWriter::new(&self.destination, self.store(), &lease, &self.stop);
             work(self.site(&files))
         });
-        self.store().write(|w| w.leases().settle(&lease, self.store().worker()))?;
+        self.store().write(|w| w.leases().settle(&[&lease], self.store().worker()))?;
         done
     }
 

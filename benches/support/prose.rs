@@ -146,10 +146,13 @@ pub(crate) struct Writer {
     given: Vec<&'static str>,
     family: Vec<String>,
     places: Zipf,
+    /// Paragraphs of each story; a few where it is `None`.
+    paragraphs: Option<usize>,
 }
 
 impl Writer {
-    pub(crate) fn new() -> Writer {
+    /// Writes stories of so many paragraphs, or of four to six where it is `None`.
+    pub(crate) fn new(paragraphs: Option<usize>) -> Writer {
         let tongue = |language: &'static Language| {
             let mut roots = ended(&split(language.beginnings), &split(language.endings));
             // Shuffled, so that not all of one ending are frequent.
@@ -167,6 +170,7 @@ impl Writer {
             given: split(GIVEN),
             family: ended(&split(FAMILY), &FAMILY_ENDINGS),
             places,
+            paragraphs,
         }
     }
 
@@ -290,7 +294,7 @@ impl Writer {
             random.below(100_000),
             self.sentence(tongue, random, 6)
         );
-        let paragraphs = 4 + random.below(3);
+        let paragraphs = self.paragraphs.unwrap_or(4 + random.below(3));
         for paragraph in 0..paragraphs {
             if paragraph == 3 {
                 out += &format!("<h2 class=\"wp-block-heading\">{}</h2>\n", self.sentence(tongue, random, 5));

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::model::source::{FetchState, Source};
 use crate::pipeline::refresh::{Job, PreparedRefresh, Refresher, SourceOutcome, SourceReport};
-use crate::store::{Lease, LeasedResource};
+use crate::store::{Lease, LeasedResource, StoreError, Unit};
 use crate::support::clock::Clock;
 
 /// Which sources to read.
@@ -141,50 +141,121 @@ struct Claims {
     read: Vec<usize>,
 }
 
-/// Claims hosts, and checks again which sources to read: another process may just have read them.
-fn claim(
-    refresher: &Refresher,
-    sources: &[Arc<Source>],
-    selection: &Selection,
-    hosts: Vec<Host>,
-    now: Timestamp,
-) -> anyhow::Result<Claims> {
-    let worker = refresher.store.worker();
-    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    refresher.store.write(|w| {
-        let got = w.leases().claim(LeasedResource::Host, &names, worker, refresher.store.lease_time())?;
-        let leases: HashMap<String, Lease> = got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+/// The states of the sources of some hosts.
+struct HostStates(HashMap<String, FetchState>);
+
+impl HostStates {
+    fn of<A>(unit: &Unit<A>, sources: &[Arc<Source>], hosts: &[Host]) -> Result<HostStates, StoreError> {
         let ids: Vec<&str> =
             hosts.iter().flat_map(|host| &host.sources).map(|at| sources[*at].id.as_str()).collect();
-        let mut states = w.sources().states_of(&ids)?;
+        Ok(HostStates(if ids.is_empty() { HashMap::new() } else { unit.sources().states_of(&ids)? }))
+    }
+
+    fn take(&mut self, source: &Source) -> FetchState {
+        self.0.remove(&source.id).unwrap_or_default()
+    }
+
+    fn last_attempt(&self, source: &Source) -> Option<Timestamp> {
+        self.0.get(&source.id)?.last_attempt
+    }
+}
+
+/// What hosts are claimed for.
+struct Claimant<'a> {
+    refresher: &'a Refresher,
+    sources: &'a [Arc<Source>],
+    selection: &'a Selection,
+    now: Timestamp,
+}
+
+impl Claimant<'_> {
+    /// Claims hosts, and checks again which sources to read: another process may just have read them. What others hold or have
+    /// read is only looked at, since each of many processes asks for all hosts.
+    fn claim(&self, hosts: Vec<Host>) -> anyhow::Result<Claims> {
         let mut claims = Claims::default();
-        for mut host in hosts {
-            let mut state_of = |at: &usize| states.remove(&sources[*at].id).unwrap_or_default();
-            let Some(lease) = leases.get(&host.name) else {
-                host.asked
-                    .get_or_insert_with(|| host.sources.iter().map(|at| state_of(at).last_attempt).collect());
-                claims.elsewhere.push(host);
-                continue;
-            };
-            let mut jobs = Vec::new();
-            for (n, at) in host.sources.iter().enumerate() {
-                let state = state_of(at);
-                // Even sources read regardless of the schedule are not read by two processes at a time.
-                let is_read = host.asked.as_ref().is_some_and(|asked| asked[n] != state.last_attempt);
-                match is_chosen(refresher, selection, &sources[*at], Some(&state), now) {
-                    true if !is_read => jobs.push((*at, state)),
-                    _ if host.asked.is_some() => claims.read.push(*at),
-                    _ => {}
+        let free = self.free(hosts, &mut claims)?;
+        if free.is_empty() {
+            return Ok(claims);
+        }
+        let store = &self.refresher.store;
+        let names: Vec<String> = free.iter().map(|host| host.name.clone()).collect();
+        store.write(|w| {
+            let got = w.leases().claim(LeasedResource::Host, &names, store.worker(), store.lease_time())?;
+            let mut leases: HashMap<String, Lease> =
+                got.into_iter().map(|lease| (lease.id.clone(), lease)).collect();
+            let mut states = HostStates::of(w, self.sources, &free)?;
+            let mut unneeded = Vec::new();
+            for host in free {
+                let Some(lease) = leases.remove(&host.name) else {
+                    claims.elsewhere.push(self.asked(host, &states));
+                    continue;
+                };
+                let jobs = self.jobs(&host, &mut states, &mut claims.read);
+                if jobs.is_empty() {
+                    unneeded.push(lease);
+                } else {
+                    claims.claimed.push((lease, jobs));
                 }
             }
-            if jobs.is_empty() {
-                w.leases().settle(lease, worker)?;
+            w.leases().settle(&unneeded.iter().collect::<Vec<_>>(), store.worker())?;
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(claims)
+    }
+
+    /// The hosts that may be claimed.
+    fn free(&self, hosts: Vec<Host>, claims: &mut Claims) -> anyhow::Result<Vec<Host>> {
+        let store = &self.refresher.store;
+        let (held, states) = store.read(|r| {
+            let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+            let held = r.leases().held_elsewhere(
+                LeasedResource::Host,
+                &names,
+                store.worker(),
+                store.lease_time(),
+            )?;
+            // What was never asked for and is free is looked at once it is claimed.
+            let is_first = held.is_empty() && hosts.iter().all(|host| host.asked.is_none());
+            let states = HostStates::of(r, self.sources, if is_first { &[] } else { &hosts })?;
+            Ok::<_, StoreError>((held, states))
+        })?;
+        let mut free = Vec::new();
+        for host in hosts {
+            let is_read =
+                |(at, asked): (&usize, &Option<Timestamp>)| *asked != states.last_attempt(&self.sources[*at]);
+            if held.contains(&host.name) {
+                claims.elsewhere.push(self.asked(host, &states));
+            } else if host.asked.as_ref().is_some_and(|asked| host.sources.iter().zip(asked).all(is_read)) {
+                claims.read.extend(host.sources);
             } else {
-                claims.claimed.push((lease.clone(), jobs));
+                free.push(host);
             }
         }
-        Ok(claims)
-    })
+        Ok(free)
+    }
+
+    /// A host held by another process, with what is known of its sources at the first time.
+    fn asked(&self, mut host: Host, states: &HostStates) -> Host {
+        let attempt = |at: &usize| states.last_attempt(&self.sources[*at]);
+        host.asked.get_or_insert_with(|| host.sources.iter().map(attempt).collect());
+        host
+    }
+
+    /// The sources of a claimed host that are still to be read. Even sources read regardless of the schedule are not read by two
+    /// processes at a time.
+    fn jobs(&self, host: &Host, states: &mut HostStates, read: &mut Vec<usize>) -> Vec<(usize, FetchState)> {
+        let mut jobs = Vec::new();
+        for (n, at) in host.sources.iter().enumerate() {
+            let state = states.take(&self.sources[*at]);
+            let is_read = host.asked.as_ref().is_some_and(|asked| asked[n] != state.last_attempt);
+            match is_chosen(self.refresher, self.selection, &self.sources[*at], Some(&state), self.now) {
+                true if !is_read => jobs.push((*at, state)),
+                _ if host.asked.is_some() => read.push(*at),
+                _ => {}
+            }
+        }
+        jobs
+    }
 }
 
 /// Reports with the positions of their sources in the configuration.
@@ -206,6 +277,8 @@ struct FetchRound<'a, F> {
     order: Option<BTreeSet<usize>>,
     /// Whether hosts are left to claim.
     has_more: bool,
+    /// Whether other processes held all hosts that were asked for last.
+    is_held: bool,
     keeping: Option<JoinHandle<anyhow::Result<Reports>>>,
     /// Leases released by the unit of work under way.
     releasing: Vec<Lease>,
@@ -238,6 +311,7 @@ pub async fn fetch(
         order: matches!(clock, Clock::Fixed(_))
             .then(|| hosts.iter().flat_map(|host| host.sources.iter().copied()).collect()),
         has_more: !hosts.is_empty(),
+        is_held: false,
         keeping: None,
         releasing: Vec::new(),
         reports: Vec::new(),
@@ -264,7 +338,9 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         some: Vec<Host>,
     ) -> anyhow::Result<Vec<Host>> {
         let asked: Vec<usize> = some.iter().flat_map(|host| host.sources.iter().copied()).collect();
-        let claims = claim(self.refresher, sources, selection, some, self.clock.now())?;
+        let claimant = Claimant { refresher: self.refresher, sources, selection, now: self.clock.now() };
+        let claims = claimant.claim(some)?;
+        self.is_held = claims.claimed.is_empty() && claims.read.is_empty();
         if let Some(order) = &mut self.order {
             // What another process reads is not waited for.
             asked.iter().for_each(|at| _ = order.remove(at));
@@ -308,12 +384,15 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
             if elsewhere.is_empty() {
                 return Ok(false);
             }
-            tokio::select! {
-                () = tokio::time::sleep(HOSTS_PAUSE) => {}
-                () = &mut stop => return Ok(true),
+            // Others read in the same order: while the first hosts are theirs, so are those behind.
+            if self.is_held {
+                tokio::select! {
+                    () = tokio::time::sleep(HOSTS_PAUSE) => {}
+                    () = &mut stop => return Ok(true),
+                }
+                self.refresher.store.release_dead_workers()?;
             }
-            self.refresher.store.release_dead_workers()?;
-            std::mem::swap(hosts, &mut elsewhere);
+            hosts.extend(elsewhere.drain(..elsewhere.len().min(HOSTS_CLAIMED)));
         }
     }
 
@@ -450,9 +529,7 @@ impl<F: FnMut(&SourceReport)> FetchRound<'_, F> {
         let worker = self.refresher.store.worker();
         let left: Vec<Lease> = self.left.drain().map(|(lease, _)| lease).collect();
         if !left.is_empty() {
-            self.refresher
-                .store
-                .write(|w| left.iter().try_for_each(|lease| w.leases().settle(lease, worker).map(drop)))?;
+            self.refresher.store.write(|w| w.leases().settle(&left.iter().collect::<Vec<_>>(), worker))?;
         }
         kept
     }

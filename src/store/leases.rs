@@ -1,7 +1,7 @@
 //! Leases: which worker does which work, and until when. A lease that has ended is free; one of a process that has died is taken
 //! over at once. Leases use the machine's clock, so that processes with different `--now` share them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
@@ -59,6 +59,21 @@ impl<A> Leases<'_, A> {
         self.db.rows(sql, [], |row| row.get(0))
     }
 
+    /// Which of these ids other workers hold, so that they cannot be claimed now.
+    pub fn held_elsewhere(
+        &self,
+        queue: LeasedResource,
+        ids: &[&str],
+        worker: &str,
+        now: Timestamp,
+    ) -> Result<HashSet<String>> {
+        let sql = "SELECT lease.id FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value
+                   WHERE lease.worker <> ?3 AND lease.lease_end > ?4 AND lease.lease_end <= ?5";
+        let latest = millis(now + LEASE_MAX);
+        let parameters = params![queue.as_str(), texts(ids), worker, millis(now), latest];
+        Ok(self.db.rows(sql, parameters, |row| row.get(0))?.into_iter().collect())
+    }
+
     /// Which of these ids this worker still holds, with the number of claims of each.
     pub fn held(&self, queue: LeasedResource, ids: &[&str], worker: &str) -> Result<HashMap<String, i64>> {
         let sql = "SELECT lease.id, attempt FROM json_each(?2) AS asked CROSS JOIN lease ON lease.queue = ?1 AND lease.id = asked.value WHERE worker = ?3";
@@ -92,11 +107,16 @@ impl Leases<'_, Write> {
             .collect())
     }
 
-    /// Ends a lease; `false` if another worker has taken it over.
-    pub fn settle(&self, lease: &Lease, worker: &str) -> Result<bool> {
-        let sql =
-            "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND id = ?2 AND worker = ?3 AND attempt = ?4";
-        Ok(self.db.execute(sql, params![lease.queue.as_str(), lease.id, worker, lease.attempt])? == 1)
+    /// Ends leases of one queue; those that another worker has taken over are left to it. Returns how many were still held.
+    pub fn settle(&self, leases: &[&Lease], worker: &str) -> Result<usize> {
+        let Some(first) = leases.first() else { return Ok(0) };
+        let ids: Vec<&str> = leases.iter().map(|lease| lease.id.as_str()).collect();
+        let claims: Vec<String> =
+            leases.iter().map(|lease| format!("{} {}", lease.attempt, lease.id)).collect();
+        let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
+        let sql = "UPDATE lease SET lease_end = 0 WHERE queue = ?1 AND worker = ?2 AND id IN (SELECT value FROM json_each(?3))
+                   AND attempt || ' ' || id IN (SELECT value FROM json_each(?4))";
+        self.db.execute(sql, params![first.queue.as_str(), worker, texts(&ids), texts(&claims)])
     }
 
     /// Renews all leases of a worker.

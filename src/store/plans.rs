@@ -351,8 +351,9 @@ fn lease(w: &Unit<Write>) -> Result<()> {
     w.leases().abandon("w")?;
     let leases = w.leases().claim(LeasedResource::Host, &["h".to_owned()], "w", now)?;
     w.leases().held(LeasedResource::Host, &["h"], "w")?;
+    w.leases().held_elsewhere(LeasedResource::Host, &["h"], "w", now)?;
     w.sources().states_of(&["s"])?;
-    w.leases().settle(&leases[0], "w")?;
+    w.leases().settle(&[&leases[0]], "w")?;
     w.leases().take_over("w")
 }
 

@@ -57,9 +57,7 @@ impl Refresher {
                     if is_ours { keep(self, unit, &mut index, one)? } else { SourceOutcome::TakenOver };
                 reports.push(SourceReport { source: one.source.id.clone(), outcome });
             }
-            for lease in done {
-                unit.leases().settle(lease, self.store.worker())?;
-            }
+            unit.leases().settle(&done.iter().collect::<Vec<_>>(), self.store.worker())?;
             Ok::<_, anyhow::Error>((reports, index.finish()?))
         })?;
         *self.memory() = memory;
