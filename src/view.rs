@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::channel::Channel;
 use crate::model::event::{Event, EventTime};
 use crate::model::feed::Image;
-use crate::model::source::Source;
+use crate::model::source::SourceList;
 use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
 use crate::model::topic::{Topic, TopicMatch};
@@ -23,7 +23,7 @@ const SUMMARY_CHARS_MAX: usize = 600;
 pub struct Catalog<'a> {
     pub channel: &'a Channel,
     pub topics: &'a [Topic],
-    pub sources: &'a [Source],
+    pub sources: &'a SourceList,
 }
 
 impl<'a> Catalog<'a> {

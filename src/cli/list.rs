@@ -145,7 +145,7 @@ pub(super) fn sources(app: &App, format: ListFormat, filter: &SourceFilter) -> a
             &format!("{:<24}  {:<17}  {:>7}  {:<17}  LAST ERROR", head[0], head[1], head[2], head[3]),
         )?;
     }
-    for source in configured {
+    for source in configured.iter() {
         let row = rows.get(source.id.as_str());
         let state = row.map(|row| row.state.clone()).unwrap_or_default();
         if !filter.takes(source, &state) {

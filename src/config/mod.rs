@@ -38,7 +38,7 @@ use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
-use crate::model::source::Source;
+use crate::model::source::{Source, SourceList};
 use crate::model::store_url::StoreUrl;
 use crate::model::subscriber::Interests;
 use crate::model::topic::Topic;
@@ -114,7 +114,7 @@ pub struct Config {
     pub digests: Vec<Digest>,
     pub feeds: Vec<FeedChoice>,
     pub publish: PublishConfig,
-    pub sources: Vec<Source>,
+    pub sources: SourceList,
     /// What is no fault, and should be known.
     pub notes: Vec<ConfigFault>,
 }

@@ -1,5 +1,8 @@
 //! A source: a feed or web page to read, and the state of its last reading.
 
+use std::collections::HashMap;
+use std::ops::Deref;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -210,6 +213,40 @@ pub struct MailRules {
     pub password: Password,
     /// Addresses, domains and lists; all where there are none.
     pub from: Vec<String>,
+}
+
+/// The configured sources, in their order. They are looked up for each entry that is published, so by id and not by going through
+/// all of them.
+#[derive(Debug, Clone, Default)]
+pub struct SourceList {
+    sources: Vec<Source>,
+    places: HashMap<String, usize>,
+}
+
+impl SourceList {
+    /// The source with an id; the first, where several have it.
+    pub fn by_id(&self, id: &str) -> Option<&Source> {
+        self.sources.get(*self.places.get(id)?)
+    }
+}
+
+impl FromIterator<Source> for SourceList {
+    fn from_iter<I: IntoIterator<Item = Source>>(sources: I) -> SourceList {
+        let sources: Vec<Source> = sources.into_iter().collect();
+        let mut places = HashMap::with_capacity(sources.len());
+        for (place, source) in sources.iter().enumerate() {
+            places.entry(source.id.clone()).or_insert(place);
+        }
+        SourceList { sources, places }
+    }
+}
+
+impl Deref for SourceList {
+    type Target = [Source];
+
+    fn deref(&self) -> &[Source] {
+        &self.sources
+    }
 }
 
 /// `[[source]]` of the configuration.

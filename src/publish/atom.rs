@@ -240,7 +240,7 @@ fn category(catalog: Catalog, topic: &str) -> Category {
 
 /// `atom:source` (RFC 4287 section 4.2.11): the feed that the shown version comes from.
 fn source(catalog: Catalog, shown: &StoredEntry) -> AtomSource {
-    let configured = catalog.sources.iter().find(|source| source.id == shown.entry.source);
+    let configured = catalog.sources.by_id(&shown.entry.source);
     let public = configured.and_then(|source| source.public_address());
     let address = public.clone().unwrap_or_else(|| format!("urn:courant:source:{}", shown.entry.source));
     AtomSource {

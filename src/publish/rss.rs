@@ -90,7 +90,7 @@ fn item(catalog: Catalog, place: DocumentLocation, story: &Story) -> Item {
         let name = catalog.topic_label(&matched.topic, &place.publication.language);
         Category { name: safe(name), domain: Some(format!("{}/topics/", catalog.channel.url)) }
     };
-    let source = catalog.sources.iter().find(|source| source.id == e.source);
+    let source = catalog.sources.by_id(&e.source);
     let line = event_of(catalog, story, shown);
     let summary = with_line(line.as_deref(), &e.summary, "\n");
     Item {

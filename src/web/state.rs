@@ -17,7 +17,7 @@ use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, Publication};
-use crate::model::source::Source;
+use crate::model::source::SourceList;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::topic::Topic;
 use crate::pipeline::mail::MailContext;
@@ -35,7 +35,7 @@ pub struct AppState {
     /// Languages offered for pages and mails, the channel's own first.
     pub languages: Vec<&'static str>,
     pub topics: Vec<Topic>,
-    pub sources: Vec<Source>,
+    pub sources: SourceList,
     pub publications: Vec<Publication>,
     pub images: Images,
     pub pictures: Pictures,

@@ -1,5 +1,6 @@
 //! Queues mail: configured digests for their recipients, and a personal digest for each subscriber.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,7 @@ use crate::model::digest::{Digest, DigestId, Issue, LinkPlaces, Notice, SUBJECT_
 use crate::model::keys::{EntryKey, IssueKey, RulingKey};
 use crate::model::mail_address::Address;
 use crate::model::schedule::Schedule;
-use crate::model::source::Source;
+use crate::model::source::SourceList;
 use crate::model::story::Story;
 use crate::model::subscriber::{Interests, Preferences};
 use crate::pipeline::desk;
@@ -522,11 +523,14 @@ struct NoticeData<'a> {
 }
 
 /// Notices with the names that sources have for people, and their ids where a partner has several.
-fn named(notices: Vec<Notice>, sources: &[Source]) -> Vec<Notice> {
+fn named(notices: Vec<Notice>, sources: &SourceList) -> Vec<Notice> {
+    let mut of_partners: HashMap<&str, usize> = HashMap::new();
+    for source in sources.iter() {
+        *of_partners.entry(&source.partner).or_default() += 1;
+    }
     let name = |id: String| {
-        let Some(source) = sources.iter().find(|source| source.id == id) else { return id };
-        let has_several = sources.iter().filter(|other| other.partner == source.partner).count() > 1;
-        if has_several { format!("{} ({id})", source.partner) } else { source.partner.clone() }
+        let Some(source) = sources.by_id(&id) else { return id };
+        if of_partners[source.partner.as_str()] > 1 { format!("{} ({id})", source.partner) } else { source.partner.clone() }
     };
     notices.into_iter().map(|notice| Notice { source: name(notice.source), ..notice }).collect()
 }

@@ -1,13 +1,15 @@
 //! The pipeline of pushed feeds (WebSub, W3C Recommendation of 23 January 2018): subscribes to the hubs that feeds name, answers
 //! verifications, and accepts correctly signed pushes.
 
+use std::collections::HashMap;
+
 use anyhow::Context as _;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::fetch::client::Client;
-use crate::model::source::Source;
+use crate::model::source::{Source, SourceList};
 use crate::model::subscription::Subscription;
 use crate::pipeline::refresh::Refresher;
 use crate::store::{Store, StoreError, Unit, Write};
@@ -51,17 +53,19 @@ pub async fn subscribe(
 ) -> anyhow::Result<usize> {
     let (states, known) =
         refresher.store.read(|r| Ok::<_, StoreError>((r.sources().states()?, r.subscriptions().list()?)))?;
+    let mut of_sources: HashMap<&str, Vec<&Subscription>> = HashMap::new();
+    known.iter().for_each(|known| of_sources.entry(&known.source).or_default().push(known));
     let mut asked = 0;
     for source in sources.iter().filter(|source| source.is_enabled) {
         let Some(hub) = states.get(&source.id).and_then(|state| state.hub.clone()) else { continue };
-        let known = known
-            .iter()
-            .find(|known| known.source == source.id && known.hub == hub.url && known.topic == hub.topic);
+        let known = of_sources
+            .get(source.id.as_str())
+            .and_then(|of_it| of_it.iter().find(|known| known.hub == hub.url && known.topic == hub.topic));
         if known.is_some_and(|known| !needs_asking(known, now)) {
             continue;
         }
         let new = match known {
-            Some(known) => Subscription { asked: now, ..known.clone() },
+            Some(known) => Subscription { asked: now, ..(*known).clone() },
             None => {
                 let (token, secret) = (tokens.token()?, tokens.token()?);
                 Subscription {
@@ -169,7 +173,7 @@ pub enum PushOutcome {
 /// When the store fails.
 pub async fn accept(
     refresher: &Refresher,
-    sources: &[Source],
+    sources: &SourceList,
     token: &str,
     signature: Option<&str>,
     content_type: Option<&str>,
@@ -179,7 +183,7 @@ pub async fn accept(
     let Some(known) = refresher.store.read(|r| r.subscriptions().get(token))? else {
         return Ok(PushOutcome::Unknown);
     };
-    let Some(source) = sources.iter().find(|source| source.id == known.source && source.is_enabled) else {
+    let Some(source) = sources.by_id(&known.source).filter(|source| source.is_enabled) else {
         return Ok(PushOutcome::Unknown);
     };
     if !signature.is_some_and(|signature| is_signed(&known.secret, signature, body)) {
