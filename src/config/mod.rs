@@ -21,7 +21,7 @@ pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
 pub use parts::ConfigFault;
 pub use service::ServiceManager;
 use url::Url;
-pub use values::{Secret, secret_at};
+pub use values::{Secret, parse_duration, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
@@ -29,7 +29,7 @@ use parts::{ConfigTexts, Faults};
 use schema::Recorder;
 use section::Section;
 use source::read_source;
-use values::{DAY_SECONDS, parse_duration, parse_language};
+use values::{DAY_SECONDS, parse_language};
 
 use crate::model::address::parse_web_url;
 use crate::model::bucket_url::BucketUrl;

@@ -2,6 +2,7 @@
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
+mod api_tokens;
 mod check;
 mod desk;
 mod driver;

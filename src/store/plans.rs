@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
+use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::DeskAction;
 use crate::model::digest::{DeliveryState, DigestId, Scope};
 use crate::model::entry::Entry;
@@ -96,6 +97,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_publications(w)?;
         write_uploads(w)?;
         write_desk(w)?;
+        write_api_tokens(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -205,6 +207,16 @@ fn write_desk(w: &Unit<Write>) -> Result<()> {
     w.desk().rulings_by("a")?;
     w.desk().forget_editor("a")?;
     w.desk().close(draft.key, now, EntryKey(3))
+}
+
+fn write_api_tokens(w: &Unit<Write>) -> Result<()> {
+    let (name, scopes, created) = ("a".to_owned(), vec![ApiScope::Read], at(NOW));
+    let token = ApiToken { name, scopes, created, expires: None, used: None, revoked: None };
+    w.api_tokens().put("h", &token)?;
+    w.api_tokens().note_used("h", created)?;
+    w.api_tokens().revoke("a", created)?;
+    w.api_tokens().get("h")?;
+    w.api_tokens().list().map(drop)
 }
 
 fn read_desk(r: &Unit<Read>) -> Result<()> {
@@ -466,6 +478,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     let (now, digest) = (at(NOW), digest());
     r.subscribers().get("h")?;
     r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
+    r.subscribers().after(0, 10)?;
     r.subscribers().counts()?;
     r.subscribers().suppression("h", &digest)?;
     r.subscribers().state("h")?;
@@ -514,6 +527,7 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
 /// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
+        ("api_tokens", include_str!("api_tokens.rs")),
         ("desk", include_str!("desk.rs")),
         ("entries", include_str!("entries.rs")),
         ("hub", include_str!("hub.rs")),

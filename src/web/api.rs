@@ -1,17 +1,24 @@
-//! The API for programs: stories, entries, sources and issues as JSON, and an OpenAPI document that describes them. It only reads.
+//! The API for programs: stories, entries, sources and issues as JSON for everybody; subscribers, rulings and what is the operator's
+//! for those with a token; and an OpenAPI document that describes it all.
+
+mod access;
+mod rulings;
+mod sources;
+mod subscribers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path as PathParameter, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::Server;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::state::{AppState, busy, failed};
@@ -50,8 +57,21 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// It is well-formed, and there is no such thing.
+    fn unusable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
     fn not_there(what: &str) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+
+    fn too_much() -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is asked for at once")
+    }
+
+    fn of_body(error: &JsonRejection) -> Problem {
+        Problem::new(error.status(), error.body_text())
     }
 }
 
@@ -78,14 +98,11 @@ async fn answer<T: Serialize + Send + 'static>(
     look_up: impl FnOnce(&AppState) -> anyhow::Result<Result<T, Problem>> + Send + 'static,
 ) -> Response {
     let pool = app.searches.clone();
+    let kept = if app.serve.is_api_open { "public, max-age=60" } else { "private, max-age=60" };
     match pool.run(move || look_up(&app)).await {
-        Ok(Some(Ok(found))) => {
-            readable(([(header::CACHE_CONTROL, "public, max-age=60")], Json(found)).into_response())
-        }
+        Ok(Some(Ok(found))) => readable(([(header::CACHE_CONTROL, kept)], Json(found)).into_response()),
         Ok(Some(Err(problem))) => problem.into_response(),
-        Ok(None) => busy(
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is asked for at once").into_response(),
-        ),
+        Ok(None) => busy(Problem::too_much().into_response()),
         Err(error) => failed(&error),
     }
 }
@@ -230,29 +247,32 @@ struct IssuesList {
     issues: Vec<ApiIssue>,
 }
 
-/// The routes; if the API is closed, none of them answers.
-pub(super) fn routes(is_open: bool) -> Router<Arc<AppState>> {
-    if !is_open {
-        return Router::new().fallback(|| async { closed() });
-    }
-    Router::new()
+/// The routes; if the API is closed, none of them answers without a token.
+pub(super) fn routes(app: &Arc<AppState>) -> Router<Arc<AppState>> {
+    let people = get(subscribers::one).patch(subscribers::change).delete(subscribers::remove);
+    let routes = Router::new()
         .route("/stories", get(stories))
         .route("/stories/{id}", get(story))
         .route("/entries", get(entries))
-        .route("/sources", get(sources))
+        .route("/sources", get(all_sources))
+        .route("/sources/{id}", get(sources::one))
+        .route("/sources/{id}/poll", post(sources::poll))
         .route("/issues", get(issues))
+        .route("/issues/next/{digest}", get(rulings::next_issue))
+        .route("/issues/next/{digest}/release", post(rulings::release))
+        .route("/rulings", post(rulings::rule))
+        .route("/subscribers", get(subscribers::list).post(subscribers::add))
+        .route("/subscribers/{address}", people)
         .route("/openapi.json", get(document))
         .fallback(|| async { Problem::not_there("resource") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this API only reads: use GET")
-        })
-}
-
-fn closed() -> Response {
-    let mut response =
-        Problem::new(StatusCode::UNAUTHORIZED, "the API of this installation is closed").into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+            let detail = "this resource has no such method: openapi.json says which it has";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        });
+    if app.serve.is_api_open {
+        return routes;
+    }
+    routes.layer(middleware::from_fn_with_state(app.clone(), access::only_with_token))
 }
 
 fn page_size(limit: Option<u16>) -> Result<usize, Problem> {
@@ -263,14 +283,15 @@ fn page_size(limit: Option<u16>) -> Result<usize, Problem> {
     Err(Problem::wrong(format!("limit has to be from 1 to {LIMIT_MAX}")))
 }
 
-fn unreadable(error: &QueryRejection) -> Response {
-    Problem::wrong(error.body_text()).into_response()
+fn unreadable(error: &QueryRejection) -> Problem {
+    Problem::wrong(error.body_text())
 }
 
 /// The stories of the channel or of a part of it, a page at a time.
 #[utoipa::path(get, path = "/api/v1/stories", params(StoriesQuery), responses(
     (status = 200, description = "A page of stories", body = StoriesPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "There is no such topic, partner or source", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn stories(
@@ -279,7 +300,7 @@ async fn stories(
 ) -> Response {
     match query {
         Ok(Query(query)) => answer(app, move |app| stories_page(app, &query)).await,
-        Err(error) => unreadable(&error),
+        Err(error) => unreadable(&error).into_response(),
     }
 }
 
@@ -288,7 +309,7 @@ fn interests(app: &AppState, query: &StoriesQuery) -> Result<Interests, Problem>
     let check = |what: &str, asked: &Option<String>, known: &mut dyn Iterator<Item = &str>| {
         let known: Vec<&str> = known.collect();
         let Some(name) = asked.as_deref().filter(|name| !known.contains(name)) else { return Ok(()) };
-        Err(Problem::wrong(format!("there is no {what} \"{name}\"{}", did_you_mean(name, known))))
+        Err(Problem::unusable(format!("there is no {what} \"{name}\"{}", did_you_mean(name, known))))
     };
     check("topic", &query.topic, &mut app.topics.iter().map(|topic| topic.id.as_str()))?;
     check("partner", &query.partner, &mut app.sources.iter().map(|source| source.partner.as_str()))?;
@@ -414,6 +435,7 @@ async fn story(State(app): State<Arc<AppState>>, PathParameter(id): PathParamete
 #[utoipa::path(get, path = "/api/v1/entries", params(EntriesQuery), responses(
     (status = 200, description = "A page of entries", body = EntriesPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "There is no such topic, partner or source", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn entries(
@@ -422,7 +444,7 @@ async fn entries(
 ) -> Response {
     match query {
         Ok(Query(query)) => answer(app, move |app| entries_page(app, &query)).await,
-        Err(error) => unreadable(&error),
+        Err(error) => unreadable(&error).into_response(),
     }
 }
 
@@ -433,7 +455,7 @@ fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<E
     };
     if let Some(id) = query.source.as_deref().filter(|id| app.sources.iter().all(|source| source.id != *id)) {
         let known = did_you_mean(id, app.sources.iter().map(|source| source.id.as_str()));
-        return Ok(Err(Problem::wrong(format!("there is no source \"{id}\"{known}"))));
+        return Ok(Err(Problem::unusable(format!("there is no source \"{id}\"{known}"))));
     }
     let Ok(cursor) = query.cursor.as_deref().map(str::parse::<i64>).transpose() else {
         return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
@@ -460,7 +482,7 @@ fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<E
     (status = 200, description = "The sources", body = SourcesList),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn sources(State(app): State<Arc<AppState>>) -> Response {
+async fn all_sources(State(app): State<Arc<AppState>>) -> Response {
     answer(app, |app| {
         let mut known: HashMap<String, SourceRow> = app
             .refresher
@@ -526,9 +548,25 @@ async fn issues(State(app): State<Arc<AppState>>) -> Response {
 #[openapi(
     info(
         title = "courant",
-        description = "Stories of many organisations, their entries, sources and issues"
+        description = "Stories of many organisations, their entries, sources and issues; subscribers and rulings with a token"
     ),
-    paths(stories, story, entries, sources, issues)
+    paths(
+        stories,
+        story,
+        entries,
+        all_sources,
+        sources::one,
+        sources::poll,
+        issues,
+        rulings::next_issue,
+        rulings::release,
+        rulings::rule,
+        subscribers::list,
+        subscribers::one,
+        subscribers::add,
+        subscribers::change,
+        subscribers::remove,
+    )
 )]
 struct ApiDocument;
 
@@ -536,5 +574,11 @@ struct ApiDocument;
 async fn document(State(app): State<Arc<AppState>>) -> Response {
     let mut document = ApiDocument::openapi();
     document.servers = Some(vec![Server::new(app.channel.url.clone())]);
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("courant token add")).build();
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    if !app.serve.is_api_open {
+        document.security = Some(vec![SecurityRequirement::new("token", ["read"])]);
+    }
     readable(([(header::CACHE_CONTROL, "public, max-age=60")], Json(document)).into_response())
 }

@@ -230,7 +230,7 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/hub", post(hubs::subscription_request))
         .route("/image/{token}", get(images::picture))
         .route("/search", get(search::search))
-        .nest("/api/v1", api::routes(app.serve.is_api_open))
+        .nest("/api/v1", api::routes(&app))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

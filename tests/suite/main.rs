@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api;
+mod api_tokens;
 mod browser;
 mod calendar;
 mod cli;
