@@ -28,6 +28,7 @@ use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, 
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
+use crate::pipeline::outlets::{self, OutletContext};
 use crate::pipeline::publish::{Published, Publisher};
 use crate::pipeline::refresh::{Refresher, SourceOutcome, SourceReport};
 use crate::pipeline::websub::hub::{self, HubContext};
@@ -398,6 +399,30 @@ impl App {
         Ok(())
     }
 
+    /// Tells webhooks and services what is new.
+    async fn tell_outlets(&self) -> anyhow::Result<()> {
+        let (store, outlets) = (self.store(), &self.config.outlets);
+        if outlets.is_empty() {
+            return Ok(());
+        }
+        let context = OutletContext {
+            outlets,
+            catalog: self.catalog(),
+            digests: &self.config.digests,
+            templates: &self.templates,
+            now: self.clock.now(),
+        };
+        self.take_over()?;
+        tokio::task::block_in_place(|| outlets::queue(store, context))?;
+        let told = outlets::send(store, &self.refresher.client, outlets, self.clock).await;
+        self.abandon_if_failed(&told);
+        let told = told?;
+        if told.accepted + told.failed > 0 {
+            tracing::info!(accepted = told.accepted, failed = told.failed, "told webhooks and services");
+        }
+        Ok(())
+    }
+
     /// After how long without any progress the work has stopped: not before the next message may leave.
     pub fn stalled_after(&self) -> Duration {
         let rates = [self.config.mail.rate, self.config.mail.rate_per_domain];
@@ -441,6 +466,9 @@ impl App {
             for_later(self.archive().await, &mut unpublished)?;
         }
         let deliveries = self.deliver(None).await?;
+        self.check_not_stopped()?;
+        self.metrics.pulse.beat();
+        self.tell_outlets().await?;
         self.check_not_stopped()?;
         self.metrics.pulse.beat();
         tokio::task::block_in_place(|| self.maintain())?;

@@ -11,3 +11,29 @@ CREATE TABLE api_token (
 
 -- A name is free again once its token was revoked.
 CREATE UNIQUE INDEX api_token_name ON api_token (name) WHERE revoked IS NULL;
+
+-- What goes to an outlet (a webhook, or a service such as a chat), until it is accepted or given up.
+CREATE TABLE post (
+    pk BIGINT PRIMARY KEY,
+    outlet TEXT COLLATE "C" NOT NULL,
+    event TEXT COLLATE "C" NOT NULL, -- by which the outlet tells events apart: the same at every attempt
+    body TEXT COLLATE "C" NOT NULL,
+    created BIGINT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    next_attempt BIGINT NOT NULL,
+    last_error TEXT COLLATE "C",
+    worker TEXT COLLATE "C",
+    claims BIGINT NOT NULL DEFAULT 0,
+    lease_end BIGINT NOT NULL DEFAULT 0,
+    UNIQUE (outlet, event)
+);
+
+CREATE INDEX post_due ON post (outlet, next_attempt);
+CREATE INDEX post_worker ON post (worker) WHERE worker IS NOT NULL;
+
+-- How far an outlet has considered what is published.
+CREATE TABLE outlet_mark (
+    outlet TEXT COLLATE "C" PRIMARY KEY,
+    entry BIGINT NOT NULL,
+    issue BIGINT NOT NULL
+);

@@ -11,3 +11,29 @@ CREATE TABLE api_token (
 
 -- A name is free again once its token was revoked.
 CREATE UNIQUE INDEX api_token_name ON api_token (name) WHERE revoked IS NULL;
+
+-- What goes to an outlet (a webhook, or a service such as a chat), until it is accepted or given up.
+CREATE TABLE post (
+    pk           INTEGER PRIMARY KEY,
+    outlet       TEXT NOT NULL,
+    event        TEXT NOT NULL, -- by which the outlet tells events apart: the same at every attempt
+    body         TEXT NOT NULL,
+    created      INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER NOT NULL,
+    last_error   TEXT,
+    worker       TEXT,
+    claims       INTEGER NOT NULL DEFAULT 0,
+    lease_end    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (outlet, event)
+) STRICT;
+
+CREATE INDEX post_due ON post (outlet, next_attempt);
+CREATE INDEX post_worker ON post (worker) WHERE worker IS NOT NULL;
+
+-- How far an outlet has considered what is published.
+CREATE TABLE outlet_mark (
+    outlet TEXT PRIMARY KEY,
+    entry  INTEGER NOT NULL,
+    issue  INTEGER NOT NULL
+) STRICT;

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod mail;
+mod outlet;
 mod parts;
 mod schema;
 mod section;
@@ -25,6 +26,7 @@ pub use values::{Secret, parse_duration, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
+use outlet::{read_send, read_webhook};
 use parts::{ConfigTexts, Faults};
 use schema::Recorder;
 use section::Section;
@@ -36,6 +38,7 @@ use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
+use crate::model::outlet::Outlet;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::Source;
@@ -113,6 +116,8 @@ pub struct Config {
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
     pub feeds: Vec<FeedChoice>,
+    /// `[[webhook]]` and `[[send]]`.
+    pub outlets: Vec<Outlet>,
     pub publish: PublishConfig,
     pub sources: Vec<Source>,
     /// What is no fault, and should be known.
@@ -363,6 +368,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         store: read_store(root.table("store"), surroundings),
         publish: read_publish(root.table("publish"), surroundings),
         feeds: root.tables("feed").into_iter().map(|section| read_feed(section, &topics)).collect(),
+        outlets: read_outlets(root, &topics, surroundings),
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
@@ -386,8 +392,19 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     note_same_addresses(root, &config.sources);
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
     check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
+    for kind in ["webhook", "send"] {
+        let own = |outlet: &&Outlet| outlet.kind.key() == kind;
+        check_unique(root, kind, config.outlets.iter().filter(own).map(|outlet| outlet.id.as_str()));
+    }
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     config
+}
+
+fn read_outlets(root: &Section, topics: &[Topic], surroundings: &ConfigContext) -> Vec<Outlet> {
+    let webhooks = root.tables("webhook").into_iter();
+    let webhooks = webhooks.map(|section| read_webhook(section, topics, surroundings));
+    let services = root.tables("send").into_iter();
+    webhooks.chain(services.map(|section| read_send(section, topics, surroundings))).collect()
 }
 
 /// Tells of sources that read what another one reads already. Those of mail may share a mailbox.
@@ -495,19 +512,25 @@ fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig
 
 fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
     let id = section.required("id");
+    let interests = read_interests(&section, topics);
+    FeedChoice {
+        title: section.string("title").unwrap_or_else(|| id.clone()),
+        language: section.parsed("language", parse_language),
+        interests,
+        is_chosen: section.boolean("pinned", false),
+        id,
+    }
+}
+
+/// Which stories.
+fn read_interests(section: &Section, topics: &[Topic]) -> Interests {
     let interests = Interests {
         languages: section.list("languages", parse_language),
         topics: section.list("topics", |id| known_topic(topics, id)),
         without: section.list("without", |id| known_topic(topics, id)),
         partners: section.list("partners", |name| Ok(name.to_owned())),
     };
-    FeedChoice {
-        title: section.string("title").unwrap_or_else(|| id.clone()),
-        language: section.parsed("language", parse_language),
-        interests: interests.sorted(),
-        is_chosen: section.boolean("pinned", false),
-        id,
-    }
+    interests.sorted()
 }
 
 fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {

@@ -16,6 +16,7 @@ pub mod guard;
 pub mod key;
 pub mod keys;
 pub mod mail_address;
+pub mod outlet;
 pub mod publication;
 pub mod redirect;
 pub mod refusal;

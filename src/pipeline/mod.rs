@@ -4,6 +4,7 @@ pub mod desk;
 pub mod destination;
 pub mod mail;
 pub mod maintenance;
+pub mod outlets;
 pub mod publish;
 pub mod refresh;
 pub mod websub;

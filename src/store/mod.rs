@@ -19,6 +19,7 @@ mod packed;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod posts;
 mod publishing;
 mod refusals;
 mod revisions;
@@ -52,6 +53,7 @@ pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
+pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};

@@ -46,7 +46,7 @@ const GROWING: [&str; 17] = [
 ];
 
 /// Statements that scan a table on purpose, and why.
-const WHOLE: [(&str, &str); 12] = [
+const WHOLE: [(&str, &str); 13] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
@@ -60,6 +60,7 @@ const WHOLE: [(&str, &str); 12] = [
     ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
     ("FROM draft WHERE closed IS NULL ORDER BY", "over an index of the open ones: one a digest"),
+    ("SELECT (SELECT coalesce(max(pk), 0) FROM entry)", "the ends of the tables, not the tables"),
     ("SELECT coalesce(max(pk), 0) FROM draft", "the end of the table, not the table"),
     ("SELECT coalesce(max(pk), 0) FROM desk_ruling", "the end of the table, not the table"),
 ];
@@ -98,6 +99,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_uploads(w)?;
         write_desk(w)?;
         write_api_tokens(w)?;
+        write_posts(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -207,6 +209,23 @@ fn write_desk(w: &Unit<Write>) -> Result<()> {
     w.desk().rulings_by("a")?;
     w.desk().forget_editor("a")?;
     w.desk().close(draft.key, now, EntryKey(3))
+}
+
+fn write_posts(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    for event in ["a", "b", "c"] {
+        w.posts().put("o", event, "{}", now)?;
+    }
+    w.posts().put_mark("o", w.posts().end()?)?;
+    w.posts().mark("o")?;
+    w.posts().has_due("o", now)?;
+    let claimed = w.posts().claim("o", "w", (now, now), 10)?;
+    w.posts().release(&claimed[0])?;
+    w.posts().defer(&claimed[1], now, "r")?;
+    w.posts().delete(&claimed[2])?;
+    w.posts().waiting()?;
+    w.posts().issues_after(IssueKey(0), 10)?;
+    w.posts().forget(now, now).map(drop)
 }
 
 fn write_api_tokens(w: &Unit<Write>) -> Result<()> {
@@ -534,6 +553,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("leases", include_str!("leases.rs")),
         ("mailing", include_str!("mailing.rs")),
         ("intake", include_str!("intake.rs")),
+        ("posts", include_str!("posts.rs")),
         ("publishing", include_str!("publishing.rs")),
         ("refusals", include_str!("refusals.rs")),
         ("sources", include_str!("sources.rs")),

@@ -65,6 +65,8 @@ views! {
     Subscribers, subscribers;
     /// Drafts of issues, and what editors ruled on them.
     Desk, desk;
+    /// What goes to outlets.
+    Posts, posts;
     /// Tokens by which programs use the API.
     ApiTokens, api_tokens;
     /// Our own hub: its subscribers and pending pushes.

@@ -29,7 +29,7 @@ use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
 use crate::store::{MarkupScope, PublishedPlace, SourceRow};
 use crate::support::text::did_you_mean;
-use crate::view::{EntryView, view_among};
+use crate::view::{EntryView, StoryRecord};
 
 /// Items of a page, unless the request says otherwise, and at most.
 const LIMIT: usize = 50;
@@ -144,43 +144,10 @@ struct EntriesQuery {
     limit: Option<u16>,
 }
 
-/// One piece of news with all its versions.
-#[derive(Debug, Serialize, ToSchema)]
-struct ApiStory {
-    id: String,
-    /// Of the version for the language that was asked for, or for that of the channel.
-    title: String,
-    url: Option<String>,
-    summary: String,
-    language: Option<String>,
-    partner: String,
-    /// When it was published, or first seen if its source does not say so.
-    #[schema(value_type = String, format = DateTime)]
-    date: Timestamp,
-    /// Ids of topics, the best first.
-    topics: Vec<String>,
-    versions: Vec<ApiVersion>,
-}
-
-/// An entry of a story.
-#[derive(Debug, Serialize, ToSchema)]
-struct ApiVersion {
-    entry: String,
-    source: String,
-    partner: String,
-    language: Option<String>,
-    title: String,
-    url: Option<String>,
-    /// `first`, `copy` or `translation`.
-    relation: &'static str,
-    /// Why it is in this story, in words.
-    reason: Option<String>,
-}
-
 #[derive(Debug, Serialize, ToSchema)]
 struct StoriesPage {
     /// The newest first.
-    stories: Vec<ApiStory>,
+    stories: Vec<StoryRecord>,
     /// The `cursor` of the next page; null if this is the last one.
     next: Option<String>,
 }
@@ -355,7 +322,8 @@ fn stories_page(app: &AppState, query: &StoriesQuery) -> anyhow::Result<Result<S
     let store = &app.refresher.store;
     let read = |place| Ok(store.read(|r| r.publishing().before(publication, place, LIMIT_MAX))?);
     let shown = |story: Story| {
-        story.wanted_since(&interests).is_some().then(|| api_story(app, &story, language, &interests))
+        let is_wanted = story.wanted_since(&interests).is_some();
+        is_wanted.then(|| StoryRecord::of(app.setting().catalog, &story, language, &interests))
     };
     let (stories, next) = page(limit, before, read, shown)?;
     Ok(Ok(StoriesPage { stories, next: next.map(|place| place.to_string()) }))
@@ -386,38 +354,9 @@ fn page<P: Copy, I, T>(
     Ok((page, place))
 }
 
-fn api_story(app: &AppState, story: &Story, language: &str, interests: &Interests) -> ApiStory {
-    let shown = story.version_among(language, interests);
-    let view = view_among(app.setting().catalog, story, language, interests);
-    ApiStory {
-        id: story.id.clone(),
-        title: view.title,
-        url: view.url,
-        summary: view.summary,
-        language: shown.entry.language.clone(),
-        partner: view.partner,
-        date: shown.sort_date(),
-        topics: story.topics().into_iter().map(|matched| matched.topic.clone()).collect(),
-        versions: story.versions.iter().map(api_version).collect(),
-    }
-}
-
-fn api_version(version: &StoredEntry) -> ApiVersion {
-    ApiVersion {
-        entry: version.entry.id.clone(),
-        source: version.entry.source.clone(),
-        partner: version.partner.clone(),
-        language: version.entry.language.clone(),
-        title: version.entry.title.clone(),
-        url: version.entry.url.clone(),
-        relation: version.relation.as_str(),
-        reason: version.reason.clone(),
-    }
-}
-
 /// One story, by its id or by that of one of its entries.
 #[utoipa::path(get, path = "/api/v1/stories/{id}", params(("id" = String, Path, description = "Id of the story, or of one of its entries")), responses(
-    (status = 200, description = "The story", body = ApiStory),
+    (status = 200, description = "The story", body = StoryRecord),
     (status = 404, description = "There is no such story", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -425,7 +364,8 @@ async fn story(State(app): State<Arc<AppState>>, PathParameter(id): PathParamete
     answer(app, move |app| {
         let story = app.refresher.store.read(|r| r.entries().story_by_id(&id))?;
         let language = &app.channel.language;
-        let shown = story.map(|story| api_story(app, &story, language, &Interests::default()));
+        let shown = story
+            .map(|story| StoryRecord::of(app.setting().catalog, &story, language, &Interests::default()));
         Ok(shown.ok_or_else(|| Problem::not_there("story")))
     })
     .await

@@ -133,7 +133,7 @@ fn the_openapi_document_names_every_field_that_is_answered() {
     let schema =
         |name: &str| document["components"]["schemas"][name]["properties"].as_object().unwrap().clone();
     for (path, list, name) in [
-        ("stories", "stories", "ApiStory"),
+        ("stories", "stories", "StoryRecord"),
         ("sources", "sources", "ApiSource"),
         ("issues", "issues", "ApiIssue"),
     ] {

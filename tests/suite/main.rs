@@ -33,6 +33,7 @@ mod oddities;
 mod on_a_server;
 mod oracles;
 mod outbox;
+mod outlets;
 mod packaging;
 mod pipeline;
 mod private;

@@ -13,28 +13,28 @@ use crate::web::state::{AppState, busy, failed};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum AccessRefusal {
     NoToken,
     /// It is none of ours, or does not hold any more.
     InvalidToken,
     InsufficientScope(ApiScope),
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for AccessRefusal {
     fn into_response(self) -> Response {
         let (status, detail, challenge) = match self {
-            Refusal::NoToken => {
+            AccessRefusal::NoToken => {
                 let detail = "this needs a token: Authorization: Bearer TOKEN";
                 (StatusCode::UNAUTHORIZED, detail.to_owned(), "Bearer realm=\"courant\"".to_owned())
             }
-            Refusal::InvalidToken => {
+            AccessRefusal::InvalidToken => {
                 let detail = "the token is unknown, has expired, or was revoked";
                 let challenge = format!(
                     "Bearer realm=\"courant\", error=\"invalid_token\", error_description=\"{detail}\""
                 );
                 (StatusCode::UNAUTHORIZED, detail.to_owned(), challenge)
             }
-            Refusal::InsufficientScope(scope) => {
+            AccessRefusal::InsufficientScope(scope) => {
                 let scope = scope.as_str();
                 let challenge =
                     format!("Bearer realm=\"courant\", error=\"insufficient_scope\", scope=\"{scope}\"");
@@ -56,15 +56,15 @@ fn shown_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The token that allows what is asked for.
-fn caller(app: &AppState, headers: &HeaderMap, scope: ApiScope) -> anyhow::Result<Result<ApiToken, Refusal>> {
-    let Some(shown) = shown_token(headers) else { return Ok(Err(Refusal::NoToken)) };
+fn caller(app: &AppState, headers: &HeaderMap, scope: ApiScope) -> anyhow::Result<Result<ApiToken, AccessRefusal>> {
+    let Some(shown) = shown_token(headers) else { return Ok(Err(AccessRefusal::NoToken)) };
     let (store, now, hash) = (&app.refresher.store, app.clock.now(), hash_of(shown));
     let known = store.read(|r| r.api_tokens().get(&hash))?;
     let Some(token) = known.filter(|token| token.is_valid(now)) else {
-        return Ok(Err(Refusal::InvalidToken));
+        return Ok(Err(AccessRefusal::InvalidToken));
     };
     if !token.allows(scope) {
-        return Ok(Err(Refusal::InsufficientScope(scope)));
+        return Ok(Err(AccessRefusal::InsufficientScope(scope)));
     }
     if !token.is_use_noted(now) {
         store.write(|w| w.api_tokens().note_used(&hash, now))?;
