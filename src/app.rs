@@ -19,6 +19,7 @@ use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
+use crate::pipeline::alarms::{self, AlarmContext};
 use crate::pipeline::destination::{Destination, SiteWriter, Unpublished};
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::drafts;
@@ -42,7 +43,7 @@ use crate::support::templates::Templates;
 use crate::support::terminal::errln;
 use crate::view::Catalog;
 
-use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret};
+use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret, store_folder};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
@@ -399,6 +400,24 @@ impl App {
         Ok(())
     }
 
+    /// Looks what is wrong with the installation, and tells the operator what changed.
+    async fn watch(&self) -> anyhow::Result<()> {
+        let disk = files::disk_space(store_folder(&self.config.store));
+        let context = AlarmContext {
+            sources: &self.config.sources,
+            digests: &self.config.digests,
+            outlets: &self.config.outlets,
+            disk: disk.as_ref(),
+            disk_min_bytes: self.config.disk_min_bytes,
+            now: self.clock.now(),
+        };
+        if tokio::task::block_in_place(|| alarms::watch(self.store(), context))? {
+            queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
+            self.send_due(Some(&DigestId::Operator)).await?;
+        }
+        Ok(())
+    }
+
     /// Tells webhooks and services what is new.
     async fn tell_outlets(&self) -> anyhow::Result<()> {
         let (store, outlets) = (self.store(), &self.config.outlets);
@@ -468,6 +487,7 @@ impl App {
         let deliveries = self.deliver(None).await?;
         self.check_not_stopped()?;
         self.metrics.pulse.beat();
+        self.watch().await?;
         self.tell_outlets().await?;
         self.check_not_stopped()?;
         self.metrics.pulse.beat();

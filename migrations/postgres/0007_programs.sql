@@ -37,3 +37,20 @@ CREATE TABLE outlet_mark (
     entry BIGINT NOT NULL,
     issue BIGINT NOT NULL
 );
+
+-- What is wrong with the installation, and was lately.
+CREATE TABLE alarm (
+    pk BIGINT PRIMARY KEY,
+    kind TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL, -- which source, digest or outlet
+    text TEXT COLLATE "C" NOT NULL,
+    raised BIGINT NOT NULL,
+    ended BIGINT
+);
+
+CREATE UNIQUE INDEX alarm_open ON alarm (kind, subject) WHERE ended IS NULL;
+CREATE INDEX alarm_ended ON alarm (ended);
+
+-- How many people came and left lately.
+CREATE INDEX subscriber_created ON subscriber (created);
+CREATE INDEX suppression_at ON suppression (at);

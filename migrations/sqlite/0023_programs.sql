@@ -37,3 +37,20 @@ CREATE TABLE outlet_mark (
     entry  INTEGER NOT NULL,
     issue  INTEGER NOT NULL
 ) STRICT;
+
+-- What is wrong with the installation, and was lately.
+CREATE TABLE alarm (
+    pk      INTEGER PRIMARY KEY,
+    kind    TEXT NOT NULL,
+    subject TEXT NOT NULL, -- which source, digest or outlet
+    text    TEXT NOT NULL,
+    raised  INTEGER NOT NULL,
+    ended   INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX alarm_open ON alarm (kind, subject) WHERE ended IS NULL;
+CREATE INDEX alarm_ended ON alarm (ended);
+
+-- How many people came and left lately.
+CREATE INDEX subscriber_created ON subscriber (created);
+CREATE INDEX suppression_at ON suppression (at);

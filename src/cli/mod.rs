@@ -1,5 +1,6 @@
 //! The command line: runs the commands and reports their results.
 
+mod alarms;
 mod arguments;
 mod bounces;
 pub mod cluster;
@@ -186,6 +187,7 @@ async fn run_with(
         }
         Command::Desk(wanted) => desk::desk(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
+        Command::Alarms(wanted) => alarms::alarms(&app, wanted),
         Command::Token(wanted) => token::token(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,

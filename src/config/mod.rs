@@ -112,6 +112,8 @@ pub struct Config {
     pub mail: MailConfig,
     pub newsletter: Newsletter,
     pub serve: ServeConfig,
+    /// `[alarms]`: below so much room on the disk, one is raised.
+    pub disk_min_bytes: u64,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
@@ -373,6 +375,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         serve: read_serve(root.table("serve")),
+        disk_min_bytes: read_alarms(root.table("alarms")),
         digests: root
             .tables("digest")
             .into_iter()
@@ -580,6 +583,10 @@ fn read_serve(section: Section) -> ServeConfig {
         }),
         stalled_after_seconds: section.seconds("stalled_after", parse_duration).unwrap_or(3_600).max(1),
     }
+}
+
+fn read_alarms(section: Section) -> u64 {
+    section.number("disk_mib", 500, 0..=u64::from(u32::MAX)) << 20
 }
 
 fn read_topic(section: Section) -> Topic {

@@ -36,7 +36,7 @@ pub(super) fn read_webhook(section: Section, topics: &[Topic], surroundings: &Co
         secret_bytes(&secret).map(|_| Password(secret))
     });
     let events = section.list("events", EventKind::parse);
-    let events = if events.is_empty() { EventKind::ALL.to_vec() } else { events };
+    let events = if events.is_empty() { EventKind::PUBLIC.to_vec() } else { events };
     Outlet {
         id,
         url,

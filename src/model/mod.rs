@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod address;
+pub mod alarm;
 pub mod api_token;
 pub mod bucket_url;
 pub mod channel;

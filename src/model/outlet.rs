@@ -16,15 +16,24 @@ const SECRET_PREFIX: &str = "whsec_";
 pub enum EventKind {
     StoryPublished,
     IssuePublished,
+    /// Something is wrong with the installation.
+    AlarmRaised,
+    /// It is well again.
+    AlarmEnded,
 }
 
 impl EventKind {
-    pub const ALL: [EventKind; 2] = [EventKind::StoryPublished, EventKind::IssuePublished];
+    pub const ALL: [EventKind; 4] =
+        [EventKind::StoryPublished, EventKind::IssuePublished, EventKind::AlarmRaised, EventKind::AlarmEnded];
+    /// What a webhook is told of that names nothing: what is public.
+    pub const PUBLIC: [EventKind; 2] = [EventKind::StoryPublished, EventKind::IssuePublished];
 
     pub fn as_str(self) -> &'static str {
         match self {
             EventKind::StoryPublished => "story.published",
             EventKind::IssuePublished => "issue.published",
+            EventKind::AlarmRaised => "alarm.raised",
+            EventKind::AlarmEnded => "alarm.ended",
         }
     }
 

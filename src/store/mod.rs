@@ -2,6 +2,7 @@
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
+mod alarms;
 mod api_tokens;
 mod check;
 mod desk;
@@ -47,6 +48,7 @@ use self::workers::hidden_path;
 use crate::model::store_url::StoreUrl;
 use crate::support::files;
 
+pub use alarms::ListChange;
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;

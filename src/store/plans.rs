@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
+use crate::model::alarm::{AlarmKind, Finding};
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::DeskAction;
 use crate::model::digest::{DeliveryState, DigestId, Scope};
@@ -46,9 +47,13 @@ const GROWING: [&str; 17] = [
 ];
 
 /// Statements that scan a table on purpose, and why.
-const WHOLE: [(&str, &str); 13] = [
+const WHOLE: [(&str, &str); 14] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
+    (
+        "SELECT (SELECT count(*) FROM subscriber WHERE state",
+        "the alarms: over indexes, one small key a subscriber",
+    ),
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
     ("FROM delivery GROUP BY state", "the metrics: over an index, one small key a delivery"),
     ("FROM suppression WHERE address LIKE", "once in the life of a process: addresses of an earlier version"),
@@ -100,6 +105,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_desk(w)?;
         write_api_tokens(w)?;
         write_posts(w)?;
+        write_alarms(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -226,6 +232,18 @@ fn write_posts(w: &Unit<Write>) -> Result<()> {
     w.posts().waiting()?;
     w.posts().issues_after(IssueKey(0), 10)?;
     w.posts().forget(now, now).map(drop)
+}
+
+fn write_alarms(w: &Unit<Write>) -> Result<()> {
+    let finding = Finding { kind: AlarmKind::DiskFull, subject: "s".into(), text: "t".into() };
+    let key = w.alarms().put(&finding, at(NOW))?;
+    w.alarms().open()?;
+    w.alarms().end(key, at(NOW))?;
+    w.alarms().latest(10)?;
+    w.alarms().entries_since(EntryKey(1))?;
+    w.alarms().list_change(at(NOW))?;
+    w.alarms().failing_outlets(3)?;
+    w.alarms().forget(at(NOW))
 }
 
 fn write_api_tokens(w: &Unit<Write>) -> Result<()> {
@@ -546,6 +564,7 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
 /// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
+        ("alarms", include_str!("alarms.rs")),
         ("api_tokens", include_str!("api_tokens.rs")),
         ("desk", include_str!("desk.rs")),
         ("entries", include_str!("entries.rs")),

@@ -65,6 +65,8 @@ views! {
     Subscribers, subscribers;
     /// Drafts of issues, and what editors ruled on them.
     Desk, desk;
+    /// What is wrong with the installation.
+    Alarms, alarms;
     /// What goes to outlets.
     Posts, posts;
     /// Tokens by which programs use the API.

@@ -664,6 +664,7 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_dkim", "`[[mail.dkim]]`"),
         ("read_newsletter", "`[newsletter]`"),
         ("read_serve", "`[serve]`"),
+        ("read_alarms", "`[alarms]`"),
         ("defaults", "`[defaults]`"),
         ("read_fetch", "`[fetch]`"),
         ("read_topic", "`[[topic]]`"),

@@ -12,9 +12,16 @@ use crate::support::http::{Reply, Request, Server};
 use crate::support::{App, rss};
 
 const TOPIC: &str = "[[topic]]\nid = \"justice\"\nkeywords = { en = [\"justice\"] }\n";
+/// How the title of the second item reads.
+const TITLE: &str = "Open justice arrives in <Lyon> & \"Gent\"";
 const ITEMS: [(&str, &str, u8, &str); 4] = [
     ("old", "A school is painted", 10, "Children chose all the colours."),
-    ("a", "Open justice arrives in <Lyon> & \"Gent\"", 20, "The courts show what they decide."),
+    (
+        "a",
+        "Open justice arrives in &amp;lt;Lyon&amp;gt; &amp;amp; \"Gent\"",
+        20,
+        "The courts show what they decide.",
+    ),
     ("b", "A bridge is built by @ana@example.org", 20, "Pedestrians cross the river from May on."),
     ("c", "Judges of Quito publish every sentence", 20, "A register of trials starts."),
 ];
@@ -101,7 +108,7 @@ fn a_webhook_is_told_of_each_story_once_and_can_see_that_it_is_us() {
         );
         assert_eq!(told["data"]["partner"], "Partner & Co");
     }
-    assert_eq!(body(&posts[0])["data"]["title"], ITEMS[1].1);
+    assert_eq!(body(&posts[0])["data"]["title"], TITLE);
     assert_eq!(app.now().as_second().to_string(), posts[0].header("webhook-timestamp").unwrap());
     app.later(60).ok(&["run"]);
     assert!(world.posts().is_empty());
@@ -223,7 +230,7 @@ fn services_are_told_of_the_stories_that_they_want_in_their_own_way() {
         assert_eq!(own.len(), 1, "{begin}: {posts:?}");
         (own[0], body(own[0]))
     };
-    let (title, link) = (ITEMS[1].1, "https://partner.example/a");
+    let (title, link) = (TITLE, "https://partner.example/a");
     let (matrix, said) = of("/matrix/_matrix/client/v3/rooms/!room:example.org/send/m.room.message/story-");
     assert_eq!((matrix.method.as_str(), matrix.header("authorization")), ("PUT", Some("Bearer geheim")));
     assert!(said["formatted_body"].as_str().unwrap().contains("&lt;Lyon&gt; &amp; "), "{said}");
@@ -272,7 +279,7 @@ fn a_template_of_the_operators_decides_what_is_said() {
     app.write("templates/send/slack.json", "{\"text\": {{ (\"News: \" ~ title) | json }}}");
     world.shown.store(2, Ordering::Relaxed);
     app.later(60).ok(&["run"]);
-    assert_eq!(body(&world.posts()[0])["text"], format!("News: {}", ITEMS[1].1));
+    assert_eq!(body(&world.posts()[0])["text"], format!("News: {}", TITLE));
     app.write("templates/send/slack.json", "{\"text\": {{ title }}}");
     world.shown.store(3, Ordering::Relaxed);
     let ran = app.later(60).run(&["run"]);

@@ -56,7 +56,11 @@ fn shown_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The token that allows what is asked for.
-fn caller(app: &AppState, headers: &HeaderMap, scope: ApiScope) -> anyhow::Result<Result<ApiToken, AccessRefusal>> {
+fn caller(
+    app: &AppState,
+    headers: &HeaderMap,
+    scope: ApiScope,
+) -> anyhow::Result<Result<ApiToken, AccessRefusal>> {
     let Some(shown) = shown_token(headers) else { return Ok(Err(AccessRefusal::NoToken)) };
     let (store, now, hash) = (&app.refresher.store, app.clock.now(), hash_of(shown));
     let known = store.read(|r| r.api_tokens().get(&hash))?;
