@@ -8,7 +8,7 @@ use crate::support::{App, python, rss};
 
 const CONFIG: &str = "[[topic]]\nid = \"justice\"\nkeywords = { en = [\"justice\"] }\n\
     [[topic]]\nid = \"budgets\"\nkeywords = { en = [\"budget\"] }\n\
-    [[digest]]\nid = \"weekly\"\nschedule = \"Mon 08:00 UTC\"\nwithout_answer = \"hold\"\n[newsletter]\n";
+    [[digest]]\nid = \"weekly\"\nschedule = \"Mon 08:00 UTC\"\nrecipients = [\"reader@example.org\"]\nwithout_answer = \"hold\"\n[newsletter]\n";
 const ALL: &str =
     "subscribers:read,subscribers:write,rulings:write,sources:read,sources:write,issues:read,issues:write";
 
