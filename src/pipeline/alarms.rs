@@ -158,7 +158,7 @@ fn of_sources(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, 
     let states = unit.sources().states_of(&ids)?;
     let yesterday = context.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
     let since = unit.entries().last_before(yesterday)?;
-    let today: HashMap<String, u64> = unit.alarms().entries_since(since)?.into_iter().collect();
+    let today = unit.alarms().entries_since(since)?;
     let totals: HashMap<String, u64> =
         unit.sources().list()?.into_iter().map(|row| (row.id, row.entries)).collect();
     let of = |counts: &HashMap<String, u64>, id: &str| counts.get(id).copied().unwrap_or(0);

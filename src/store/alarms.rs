@@ -1,5 +1,7 @@
 //! Alarms, and the numbers by which some of them are found.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -44,10 +46,14 @@ impl<A> Alarms<'_, A> {
         self.db.rows(&sql, [], alarm)?.into_iter().collect()
     }
 
-    /// The number of entries of each source after one.
-    pub fn entries_since(&self, entry: EntryKey) -> Result<Vec<(String, u64)>> {
-        let sql = "SELECT source, count(*) FROM entry WHERE pk > ?1 GROUP BY source";
-        self.db.rows(sql, [entry], |row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs())))
+    /// The number of entries of each source after one. They are counted here: grouped by the database, all of the table would be read.
+    pub fn entries_since(&self, entry: EntryKey) -> Result<HashMap<String, u64>> {
+        let mut counts = HashMap::new();
+        self.db.each("SELECT source FROM entry WHERE pk > ?1", [entry], |row| {
+            *counts.entry(row.get(0)?).or_default() += 1;
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(counts)
     }
 
     /// How many people came and went since a time.
