@@ -19,6 +19,7 @@ use crate::model::publication::{self, Publication};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
+use crate::pipeline::alarms::{self, AlarmContext};
 use crate::pipeline::destination::{Destination, SiteWriter, Unpublished};
 use crate::pipeline::mail::MailContext;
 use crate::pipeline::mail::drafts;
@@ -28,6 +29,7 @@ use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, 
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
+use crate::pipeline::outlets::{self, OutletContext};
 use crate::pipeline::publish::{Published, Publisher};
 use crate::pipeline::refresh::{Refresher, SourceOutcome, SourceReport};
 use crate::pipeline::websub::hub::{self, HubContext};
@@ -41,7 +43,7 @@ use crate::support::templates::Templates;
 use crate::support::terminal::errln;
 use crate::view::Catalog;
 
-use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret};
+use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret, store_folder};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
@@ -398,6 +400,48 @@ impl App {
         Ok(())
     }
 
+    /// Looks what is wrong with the installation, and tells the operator what changed.
+    async fn watch(&self) -> anyhow::Result<()> {
+        let disk = files::disk_space(store_folder(&self.config.store));
+        let context = AlarmContext {
+            sources: &self.config.sources,
+            digests: &self.config.digests,
+            outlets: &self.config.outlets,
+            disk: disk.as_ref(),
+            disk_min_bytes: self.config.disk_min_bytes,
+            now: self.clock.now(),
+        };
+        if tokio::task::block_in_place(|| alarms::watch(self.store(), context))? {
+            queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
+            self.send_due(Some(&DigestId::Operator)).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells webhooks and services what is new.
+    async fn tell_outlets(&self) -> anyhow::Result<()> {
+        let (store, outlets) = (self.store(), &self.config.outlets);
+        if outlets.is_empty() {
+            return Ok(());
+        }
+        let context = OutletContext {
+            outlets,
+            catalog: self.catalog(),
+            digests: &self.config.digests,
+            templates: &self.templates,
+            now: self.clock.now(),
+        };
+        self.take_over()?;
+        tokio::task::block_in_place(|| outlets::queue(store, context))?;
+        let told = outlets::send(store, &self.refresher.client, outlets, self.clock).await;
+        self.abandon_if_failed(&told);
+        let told = told?;
+        if told.accepted + told.failed > 0 {
+            tracing::info!(accepted = told.accepted, failed = told.failed, "told webhooks and services");
+        }
+        Ok(())
+    }
+
     /// After how long without any progress the work has stopped: not before the next message may leave.
     pub fn stalled_after(&self) -> Duration {
         let rates = [self.config.mail.rate, self.config.mail.rate_per_domain];
@@ -441,6 +485,10 @@ impl App {
             for_later(self.archive().await, &mut unpublished)?;
         }
         let deliveries = self.deliver(None).await?;
+        self.check_not_stopped()?;
+        self.metrics.pulse.beat();
+        self.watch().await?;
+        self.tell_outlets().await?;
         self.check_not_stopped()?;
         self.metrics.pulse.beat();
         tokio::task::block_in_place(|| self.maintain())?;

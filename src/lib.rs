@@ -4,6 +4,7 @@
 //! sources ─ fetch ─▶ Document ─ extract ─▶ RawFeed ─ normalize ─▶ Entry ─ dedupe, classify ─▶ store
 //!                                                                                              │
 //!                    merged feed, page ◀─ publish ─ Story ◀────────────────────────────────────┤
+//!                    webhooks, chats ◀─ post ─ Story ◀─────────────────────────────────────────┤
 //!                    mail ◀─ deliver ─ Delivery ◀─ digest ─ Story ◀────────────────────────────┘
 //! ```
 //!
@@ -27,6 +28,7 @@ pub mod digest;
 pub mod extract;
 pub mod fetch;
 pub mod normalize;
+pub mod post;
 pub mod publish;
 pub mod store;
 pub mod subscriber_csv;

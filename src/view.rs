@@ -4,6 +4,7 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::channel::Channel;
 use crate::model::event::{Event, EventTime};
@@ -100,6 +101,73 @@ impl EntryView {
             topics: stored.topics.iter().map(|matched| matched.topic.clone()).collect(),
             updated: entry.updated.map(rfc3339),
             url: entry.url.clone(),
+        }
+    }
+}
+
+/// One piece of news with all its versions, as programs read it: in the API, and from webhooks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoryRecord {
+    pub id: String,
+    /// Of the version for the language that was asked for, or for that of the channel.
+    pub title: String,
+    pub url: Option<String>,
+    pub summary: String,
+    pub language: Option<String>,
+    pub partner: String,
+    /// When it was published, or first seen if its source does not say so.
+    #[schema(value_type = String, format = DateTime)]
+    pub date: Timestamp,
+    /// Ids of topics, the best first.
+    pub topics: Vec<String>,
+    pub versions: Vec<VersionRecord>,
+}
+
+/// An entry of a story.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionRecord {
+    pub entry: String,
+    pub source: String,
+    pub partner: String,
+    pub language: Option<String>,
+    pub title: String,
+    pub url: Option<String>,
+    /// `first`, `copy` or `translation`.
+    pub relation: &'static str,
+    /// Why it is in this story, in words.
+    pub reason: Option<String>,
+}
+
+impl StoryRecord {
+    /// A story as it is shown to readers of a language, in a version that matches their interests if there is one.
+    pub fn of(catalog: Catalog, story: &Story, language: &str, interests: &Interests) -> StoryRecord {
+        let shown = story.version_among(language, interests);
+        let view = view_among(catalog, story, language, interests);
+        StoryRecord {
+            id: story.id.clone(),
+            title: view.title,
+            url: view.url,
+            summary: view.summary,
+            language: shown.entry.language.clone(),
+            partner: view.partner,
+            date: shown.sort_date(),
+            topics: story.topics().into_iter().map(|matched| matched.topic.clone()).collect(),
+            versions: story.versions.iter().map(VersionRecord::of).collect(),
+        }
+    }
+}
+
+impl VersionRecord {
+    fn of(version: &StoredEntry) -> VersionRecord {
+        VersionRecord {
+            entry: version.entry.id.clone(),
+            source: version.entry.source.clone(),
+            partner: version.partner.clone(),
+            language: version.entry.language.clone(),
+            title: version.entry.title.clone(),
+            url: version.entry.url.clone(),
+            relation: version.relation.as_str(),
+            reason: version.reason.clone(),
         }
     }
 }

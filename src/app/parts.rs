@@ -228,7 +228,7 @@ pub fn trial(config: &Config) -> Vec<anyhow::Error> {
 }
 
 /// The folder that a store writes to on this machine.
-fn store_folder(store: &StoreUrl) -> &Path {
+pub(super) fn store_folder(store: &StoreUrl) -> &Path {
     match store {
         StoreUrl::Sqlite(file) => file.parent().unwrap_or(Path::new(".")),
         StoreUrl::Postgres { cache, .. } => cache,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{desk, import_sources, probe, store, subscribers, topics};
+use super::{alarms, desk, import_sources, probe, store, subscribers, token, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -96,6 +96,11 @@ pub(super) enum Command {
     /// Manage the list of subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// List what is wrong with the installation: sources, digests, mail, the list, the disk, webhooks.
+    Alarms(alarms::AlarmOptions),
+    /// Give programs tokens for the API, and take them back.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// List the mail that is waiting (since when, and why) and the mail that was refused.
     Queue {
         /// Output format.

@@ -1,5 +1,6 @@
 //! The command line: runs the commands and reports their results.
 
+mod alarms;
 mod arguments;
 mod bounces;
 pub mod cluster;
@@ -19,6 +20,7 @@ mod source_file;
 mod store;
 mod stories;
 mod subscribers;
+mod token;
 mod topics;
 
 use std::io::IsTerminal as _;
@@ -185,6 +187,8 @@ async fn run_with(
         }
         Command::Desk(wanted) => desk::desk(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
+        Command::Alarms(wanted) => alarms::alarms(&app, wanted),
+        Command::Token(wanted) => token::token(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,
         Command::Run => run_once(&app).await,

@@ -2,12 +2,13 @@
 
 use std::io::{BufWriter, Write};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ListFormat;
 use super::output::{FittingLines, ObjectList};
 use crate::app::App;
-use crate::store::QueuedDelivery;
+use crate::store::{QueuedDelivery, WaitingPost};
 use crate::support::terminal;
 
 /// Display names of delivery states, in the order in which they are listed.
@@ -36,6 +37,16 @@ pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
             counts.push(format!("{count} {called}"));
         }
     }
+    let posts = app.store().read(|r| r.posts().waiting())?;
+    for post in &posts {
+        match &mut objects {
+            None => lines.put(&mut out, &post_line(post))?,
+            Some(objects) => objects.put(&mut out, &post_object(post))?,
+        }
+    }
+    if !posts.is_empty() {
+        counts.push(format!("{} for webhooks and services", posts.len()));
+    }
     match objects {
         Some(objects) => objects.end(&mut out)?,
         None if counts.is_empty() => writeln!(out, "nothing waits")?,
@@ -44,13 +55,36 @@ pub(super) fn queue(app: &App, format: ListFormat) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+/// A line about what waits for a webhook or a service.
+fn post_line(post: &WaitingPost) -> String {
+    let next = format!("next try {}", minute(post.next_attempt));
+    let reason = if post.reason.is_empty() { "not tried yet" } else { &post.reason };
+    let since = minute(post.created);
+    format!("waits      since {since}  {next:<26}  {:<32}  {:<12}  {reason}", post.outlet, post.event)
+}
+
+fn post_object(post: &WaitingPost) -> Value {
+    json!({
+        "state": "waits",
+        "outlet": post.outlet,
+        "event": post.event,
+        "since": post.created,
+        "attempts": post.attempts,
+        "next_attempt": post.next_attempt,
+        "reason": post.reason,
+    })
+}
+
 fn line(
     out: &mut impl Write,
     lines: &FittingLines,
     called: &str,
     delivery: &QueuedDelivery,
 ) -> anyhow::Result<()> {
-    let minute = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%MZ").to_string();
     let next = match called {
         "waits" => format!("next try {}", minute(delivery.next_attempt)),
         "refused" => format!("ended {}", minute(delivery.next_attempt)),

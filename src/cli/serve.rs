@@ -52,6 +52,7 @@ struct KeptState {
     mail_waits: Arc<Notify>,
     limits: Arc<Limits>,
     searches: Arc<SearchPool>,
+    callers: Arc<SearchPool>,
 }
 
 /// Serves the published folder and its forms and does what is due, until told to stop. SIGHUP has the configuration read again.
@@ -249,6 +250,7 @@ fn web_state(app: &App, kept: &KeptState) -> AppState {
         is_hub: app.is_own_hub(),
         verifications: Verifications::new(&app.refresher.client),
         searches: kept.searches.clone(),
+        callers: kept.callers.clone(),
         mail_waits: kept.mail_waits.clone(),
     }
 }

@@ -10,11 +10,9 @@ use jiff::Timestamp;
 use super::output::{FittingLines, ObjectList};
 use super::recipient::{self, not_there, set_state};
 use crate::app::{App, Usage};
-use crate::model::digest::DigestId;
 use crate::model::mail_address::Address;
 use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
-use crate::pipeline::mail::subscribers;
-use crate::store::StoreError;
+use crate::pipeline::mail::subscribers::{self, Standing};
 use crate::subscriber_csv;
 use crate::support::files::create_private;
 use crate::support::terminal::{self, errln, outln};
@@ -188,31 +186,28 @@ pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()>
 fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     let address = Address::parse_public(&wanted.address).map_err(Usage)?;
-    let hash = key.hash(address.as_str());
-    let (known, suppression) = app.store().read(|r| {
-        let list = r.subscribers();
-        Ok::<_, StoreError>((list.get(&hash)?, list.suppression(&hash, &DigestId::Personal)?))
-    })?;
+    let standing = app.store().read(|r| subscribers::standing(r, key, &address))?;
+    match &standing {
+        Standing::KeptOut { why, .. } if !wanted.resubscribe => {
+            return Err(Usage(format!(
+                "{address} is kept out ({why}), nothing was changed: if they asked to come back, say --resubscribe"
+            ))
+            .into());
+        }
+        Standing::OnTheList(_) if !(wanted.update || wanted.resubscribe) => {
+            outln!("{address} is in the list already, nothing was changed: --update changes what they get");
+            return Ok(());
+        }
+        _ => {}
+    }
+    let known = standing.known();
     let is_in =
         |known: &&Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
-    let state = known.as_ref().filter(is_in).map_or(SubscriberState::Active, |known| known.state);
-    let left = known.as_ref().filter(|known| !is_in(known)).map(|known| known.state.as_str().to_owned());
-    if let Some(why) = suppression.or(left)
-        && !wanted.resubscribe
-    {
-        return Err(Usage(format!(
-            "{address} is kept out ({why}), nothing was changed: if they asked to come back, say --resubscribe"
-        ))
-        .into());
-    }
-    if known.as_ref().is_some_and(|known| is_in(&known)) && !(wanted.update || wanted.resubscribe) {
-        outln!("{address} is in the list already, nothing was changed: --update changes what they get");
-        return Ok(());
-    }
+    let state = known.filter(is_in).map_or(SubscriberState::Active, |known| known.state);
     let faults = |faults: Vec<(&str, String)>| {
         Usage(faults.iter().map(|(field, fault)| format!("{field}: {fault}")).collect::<Vec<_>>().join("\n"))
     };
-    let choice = wanted.chosen.choice(known.as_ref());
+    let choice = wanted.chosen.choice(known);
     let preferences =
         app.subscription_options().preferences(&choice, &app.config.channel.language).map_err(faults)?;
     if let Some(hint) = address.hint() {

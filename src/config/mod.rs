@@ -3,6 +3,7 @@
 
 mod fetch;
 mod mail;
+mod outlet;
 mod parts;
 mod schema;
 mod section;
@@ -21,21 +22,23 @@ pub use mail::{AccessToken, DkimSettings, MailConfig, TransportConfig};
 pub use parts::ConfigFault;
 pub use service::ServiceManager;
 use url::Url;
-pub use values::{Secret, secret_at};
+pub use values::{Secret, parse_duration, secret_at};
 
 use fetch::read_fetch;
 use mail::read_mail;
+use outlet::{read_send, read_webhook};
 use parts::{ConfigTexts, Faults};
 use schema::Recorder;
 use section::Section;
 use source::read_source;
-use values::{DAY_SECONDS, parse_duration, parse_language};
+use values::{DAY_SECONDS, parse_language};
 
 use crate::model::address::parse_web_url;
 use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
+use crate::model::outlet::Outlet;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::source::{Source, SourceList};
@@ -109,10 +112,14 @@ pub struct Config {
     pub mail: MailConfig,
     pub newsletter: Newsletter,
     pub serve: ServeConfig,
+    /// `[alarms]`: below so much room on the disk, one is raised.
+    pub disk_min_bytes: u64,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
     pub feeds: Vec<FeedChoice>,
+    /// `[[webhook]]` and `[[send]]`.
+    pub outlets: Vec<Outlet>,
     pub publish: PublishConfig,
     pub sources: SourceList,
     /// What is no fault, and should be known.
@@ -363,10 +370,12 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         store: read_store(root.table("store"), surroundings),
         publish: read_publish(root.table("publish"), surroundings),
         feeds: root.tables("feed").into_iter().map(|section| read_feed(section, &topics)).collect(),
+        outlets: read_outlets(root, &topics, surroundings),
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         serve: read_serve(root.table("serve")),
+        disk_min_bytes: read_alarms(root.table("alarms")),
         digests: root
             .tables("digest")
             .into_iter()
@@ -386,8 +395,19 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     note_same_addresses(root, &config.sources);
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
     check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
+    for kind in ["webhook", "send"] {
+        let own = |outlet: &&Outlet| outlet.kind.key() == kind;
+        check_unique(root, kind, config.outlets.iter().filter(own).map(|outlet| outlet.id.as_str()));
+    }
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     config
+}
+
+fn read_outlets(root: &Section, topics: &[Topic], surroundings: &ConfigContext) -> Vec<Outlet> {
+    let webhooks = root.tables("webhook").into_iter();
+    let webhooks = webhooks.map(|section| read_webhook(section, topics, surroundings));
+    let services = root.tables("send").into_iter();
+    webhooks.chain(services.map(|section| read_send(section, topics, surroundings))).collect()
 }
 
 /// Tells of sources that read what another one reads already. Those of mail may share a mailbox.
@@ -495,19 +515,25 @@ fn read_publish(section: Section, surroundings: &ConfigContext) -> PublishConfig
 
 fn read_feed(section: Section, topics: &[Topic]) -> FeedChoice {
     let id = section.required("id");
+    let interests = read_interests(&section, topics);
+    FeedChoice {
+        title: section.string("title").unwrap_or_else(|| id.clone()),
+        language: section.parsed("language", parse_language),
+        interests,
+        is_chosen: section.boolean("pinned", false),
+        id,
+    }
+}
+
+/// Which stories.
+fn read_interests(section: &Section, topics: &[Topic]) -> Interests {
     let interests = Interests {
         languages: section.list("languages", parse_language),
         topics: section.list("topics", |id| known_topic(topics, id)),
         without: section.list("without", |id| known_topic(topics, id)),
         partners: section.list("partners", |name| Ok(name.to_owned())),
     };
-    FeedChoice {
-        title: section.string("title").unwrap_or_else(|| id.clone()),
-        language: section.parsed("language", parse_language),
-        interests: interests.sorted(),
-        is_chosen: section.boolean("pinned", false),
-        id,
-    }
+    interests.sorted()
 }
 
 fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
@@ -557,6 +583,10 @@ fn read_serve(section: Section) -> ServeConfig {
         }),
         stalled_after_seconds: section.seconds("stalled_after", parse_duration).unwrap_or(3_600).max(1),
     }
+}
+
+fn read_alarms(section: Section) -> u64 {
+    section.number("disk_mib", 500, 0..=u64::from(u32::MAX)) << 20
 }
 
 fn read_topic(section: Section) -> Topic {

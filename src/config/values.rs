@@ -91,7 +91,10 @@ pub(super) fn has_password(address: &str) -> bool {
 }
 
 /// Parses `90s`, `30m`, `6h`, `1d`, `2w`, or several together, into seconds.
-pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// In words, when it is none of these.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
     let wrong = || format!("\"{text}\" is not a duration: write 30m, 6h or 1d");
     let mut seconds = 0u64;
     let mut rest = text.trim();

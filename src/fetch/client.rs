@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
+use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
 
@@ -252,16 +252,42 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<(), FetchError> {
         let _place = self.host_limits.enter(url).await;
-        let request = self.connectors.to(url)?.post(url.clone()).body(body).timeout(self.settings.deadline);
+        let (status, _) = self.send_body(Method::POST, url, headers, body).await?;
+        accepted(status, None)
+    }
+
+    /// Posts or puts a body, and ignores the response body. `now` is for dates in headers.
+    ///
+    /// # Errors
+    /// When it was not accepted.
+    pub async fn send_to(
+        &self,
+        (is_put, url): (bool, &Url),
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(), FetchError> {
+        let _place = self.host_limits.enter(url).await;
+        let method = if is_put { Method::PUT } else { Method::POST };
+        let (status, answered) = self.send_body(method, url, headers, body).await?;
+        accepted(status, retry_after(&answered, now))
+    }
+
+    /// Sends a body, and answers what is said to it.
+    async fn send_body(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, HeaderMap), FetchError> {
+        let connector = self.connectors.to(url)?;
+        let request = connector.request(method, url.clone()).body(body).timeout(self.settings.deadline);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let response = request.send().await.map_err(|error| self.explain(url, &error))?;
-        let status = response.status();
+        let answered = (response.status(), response.headers().clone());
         drain(response).await;
-        match status {
-            StatusCode::GONE => Err(FetchError::Gone),
-            _ if status.is_success() => Ok(()),
-            _ => Err(FetchError::Status { status: status.as_u16(), retry_after_seconds: None }),
-        }
+        Ok(answered)
     }
 
     /// Requests a short answer, without following redirects.
@@ -442,6 +468,15 @@ impl FetchOutcome {
             FetchOutcome::Document(fetched) => &mut fetched.meta,
             FetchOutcome::NotModified(meta) => meta,
         }
+    }
+}
+
+/// Whether what was sent was accepted.
+fn accepted(status: StatusCode, retry_after_seconds: Option<u64>) -> Result<(), FetchError> {
+    match status {
+        StatusCode::GONE => Err(FetchError::Gone),
+        _ if status.is_success() => Ok(()),
+        _ => Err(FetchError::Status { status: status.as_u16(), retry_after_seconds }),
     }
 }
 

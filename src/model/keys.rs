@@ -31,6 +31,10 @@ keys! {
     DraftKey;
     /// A ruling of an editor; keys are in the order in which they were made.
     RulingKey;
+    /// An alarm.
+    AlarmKey;
+    /// What goes to an outlet; keys are in the order in which it was queued.
+    PostKey;
     /// The number of a story in a publication, in the order of publication.
     Seq;
 }

@@ -3,6 +3,8 @@
 
 pub mod account;
 pub mod address;
+pub mod alarm;
+pub mod api_token;
 pub mod bucket_url;
 pub mod channel;
 pub mod desk;
@@ -15,6 +17,7 @@ pub mod guard;
 pub mod key;
 pub mod keys;
 pub mod mail_address;
+pub mod outlet;
 pub mod publication;
 pub mod redirect;
 pub mod refusal;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::keys::EntryKey;
 use super::mail_address::Address;
@@ -199,7 +200,7 @@ pub struct SubscriptionOptions {
 }
 
 /// A choice as text, from a form, the API, a row of a table or the command line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Choice {
     pub language: String,

@@ -23,6 +23,9 @@ pub const BOUNCE: &str = "bounce";
 /// Purpose of tokens for the desk: a draft, and the hash of an editor's address.
 pub const DESK: &str = "desk";
 
+/// Purpose of the token for the private feed of alarms.
+pub const ALARMS: &str = "alarms";
+
 /// Length of a signature in bytes: 128 bits cannot be guessed, and keep addresses short.
 const MAC_BYTES: usize = 16;
 

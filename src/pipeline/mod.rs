@@ -1,9 +1,11 @@
 //! Pipelines: they connect the stages and make no decision that a stage could. They call the store, as do `web`, `app` and `cli`; stages do not.
 
+pub mod alarms;
 pub mod desk;
 pub mod destination;
 pub mod mail;
 pub mod maintenance;
+pub mod outlets;
 pub mod publish;
 pub mod refresh;
 pub mod websub;

@@ -1,5 +1,6 @@
 //! Renders the channel: feeds in several formats, pages, lists. Pure: `pipeline::publish` writes the files.
 
+pub mod alarms;
 pub mod atom;
 pub mod formats;
 pub mod headers;

@@ -55,7 +55,7 @@ impl<A> Leases<'_, A> {
     /// The workers that hold any lease.
     pub fn workers(&self) -> Result<Vec<String>> {
         let sql = "SELECT worker FROM lease WHERE lease_end > 0 UNION SELECT worker FROM delivery WHERE worker IS NOT NULL
-                   UNION SELECT worker FROM hub_push WHERE worker IS NOT NULL";
+                   UNION SELECT worker FROM hub_push WHERE worker IS NOT NULL UNION SELECT worker FROM post WHERE worker IS NOT NULL";
         self.db.rows(sql, [], |row| row.get(0))
     }
 
@@ -128,6 +128,7 @@ impl Leases<'_, Write> {
         )?;
         self.db.execute("UPDATE delivery SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
         self.db.execute("UPDATE hub_push SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
+        self.db.execute("UPDATE post SET lease_end = ?2 WHERE worker = ?1", params![worker, end])?;
         Ok(())
     }
 
@@ -138,19 +139,21 @@ impl Leases<'_, Write> {
         Ok(())
     }
 
-    /// Stops renewing the deliveries and pushes that a worker left under way when its work failed: their leases end by
+    /// Stops renewing the deliveries, pushes and posts that a worker left under way when its work failed: their leases end by
     /// themselves.
     pub fn abandon(&self, worker: &str) -> Result<()> {
         self.db.execute("UPDATE delivery SET worker = NULL WHERE worker = ?1", [worker])?;
         self.db.execute("UPDATE hub_push SET worker = NULL WHERE worker = ?1", [worker])?;
+        self.db.execute("UPDATE post SET worker = NULL WHERE worker = ?1", [worker])?;
         Ok(())
     }
 
-    /// Frees everything a dead worker held; its deliveries and pushes are due, as when their lease ends.
+    /// Frees everything a dead worker held; its deliveries, pushes and posts are due, as when their lease ends.
     pub fn take_over(&self, worker: &str) -> Result<()> {
         self.release(worker)?;
         self.db.execute("UPDATE delivery SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;
         self.db.execute("UPDATE hub_push SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;
+        self.db.execute("UPDATE post SET lease_end = 0, worker = NULL WHERE worker = ?1", [worker])?;
         Ok(())
     }
 }

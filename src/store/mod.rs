@@ -2,6 +2,8 @@
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
+mod alarms;
+mod api_tokens;
 mod check;
 mod desk;
 mod driver;
@@ -18,6 +20,7 @@ mod packed;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod posts;
 mod publishing;
 mod refusals;
 mod revisions;
@@ -45,12 +48,14 @@ use self::workers::hidden_path;
 use crate::model::store_url::StoreUrl;
 use crate::support::files;
 
+pub use alarms::ListChange;
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
+pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};

@@ -7,6 +7,8 @@ use jiff::SignedDuration;
 use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
+use crate::model::alarm::{AlarmKind, Finding};
+use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::DeskAction;
 use crate::model::digest::{DeliveryState, DigestId, Scope};
 use crate::model::entry::Entry;
@@ -45,7 +47,7 @@ const GROWING: [&str; 17] = [
 ];
 
 /// Statements that scan a table on purpose, and why.
-const WHOLE: [(&str, &str); 12] = [
+const WHOLE: [(&str, &str); 13] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
@@ -59,6 +61,7 @@ const WHOLE: [(&str, &str); 12] = [
     ("SELECT coalesce(max(pk), 0) FROM entry", "the end of the table, not the table"),
     ("SELECT coalesce(max(entry), 0) FROM sketch", "the end of the table, not the table"),
     ("FROM draft WHERE closed IS NULL ORDER BY", "over an index of the open ones: one a digest"),
+    ("SELECT (SELECT coalesce(max(pk), 0) FROM entry)", "the ends of the tables, not the tables"),
     ("SELECT coalesce(max(pk), 0) FROM draft", "the end of the table, not the table"),
     ("SELECT coalesce(max(pk), 0) FROM desk_ruling", "the end of the table, not the table"),
 ];
@@ -96,6 +99,9 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_publications(w)?;
         write_uploads(w)?;
         write_desk(w)?;
+        write_api_tokens(w)?;
+        write_posts(w)?;
+        write_alarms(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_hub(w)?;
@@ -205,6 +211,45 @@ fn write_desk(w: &Unit<Write>) -> Result<()> {
     w.desk().rulings_by("a")?;
     w.desk().forget_editor("a")?;
     w.desk().close(draft.key, now, EntryKey(3))
+}
+
+fn write_posts(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    for event in ["a", "b", "c"] {
+        w.posts().put("o", event, "{}", now)?;
+    }
+    w.posts().put_mark("o", w.posts().end()?)?;
+    w.posts().mark("o")?;
+    w.posts().has_due("o", now)?;
+    let claimed = w.posts().claim("o", "w", (now, now), 10)?;
+    w.posts().release(&claimed[0])?;
+    w.posts().defer(&claimed[1], now, "r")?;
+    w.posts().delete(&claimed[2])?;
+    w.posts().waiting()?;
+    w.posts().issues_after(IssueKey(0), 10)?;
+    w.posts().forget(now, now).map(drop)
+}
+
+fn write_alarms(w: &Unit<Write>) -> Result<()> {
+    let finding = Finding { kind: AlarmKind::DiskFull, subject: "s".into(), text: "t".into() };
+    let key = w.alarms().put(&finding, at(NOW))?;
+    w.alarms().open()?;
+    w.alarms().end(key, at(NOW))?;
+    w.alarms().latest(10)?;
+    w.alarms().entries_since(EntryKey(1))?;
+    w.alarms().list_change(at(NOW))?;
+    w.alarms().failing_outlets(3)?;
+    w.alarms().forget(at(NOW))
+}
+
+fn write_api_tokens(w: &Unit<Write>) -> Result<()> {
+    let (name, scopes, created) = ("a".to_owned(), vec![ApiScope::Read], at(NOW));
+    let token = ApiToken { name, scopes, created, expires: None, used: None, revoked: None };
+    w.api_tokens().put("h", &token)?;
+    w.api_tokens().note_used("h", created)?;
+    w.api_tokens().revoke("a", created)?;
+    w.api_tokens().get("h")?;
+    w.api_tokens().list().map(drop)
 }
 
 fn read_desk(r: &Unit<Read>) -> Result<()> {
@@ -467,6 +512,7 @@ fn read_subscribers(r: &Unit<Read>) -> Result<()> {
     let (now, digest) = (at(NOW), digest());
     r.subscribers().get("h")?;
     r.subscribers().each(|_| Ok::<_, StoreError>(()))?;
+    r.subscribers().after(0, 10)?;
     r.subscribers().counts()?;
     r.subscribers().suppression("h", &digest)?;
     r.subscribers().state("h")?;
@@ -515,12 +561,15 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
 /// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
+        ("alarms", include_str!("alarms.rs")),
+        ("api_tokens", include_str!("api_tokens.rs")),
         ("desk", include_str!("desk.rs")),
         ("entries", include_str!("entries.rs")),
         ("hub", include_str!("hub.rs")),
         ("leases", include_str!("leases.rs")),
         ("mailing", include_str!("mailing.rs")),
         ("intake", include_str!("intake.rs")),
+        ("posts", include_str!("posts.rs")),
         ("publishing", include_str!("publishing.rs")),
         ("refusals", include_str!("refusals.rs")),
         ("sources", include_str!("sources.rs")),

@@ -125,6 +125,13 @@ impl<A> Subscribers<'_, A> {
         })
     }
 
+    /// Some subscribers that joined after the one of a key, each with its key.
+    pub fn after(&self, key: i64, subscribers_max: usize) -> Result<Vec<(i64, Subscriber)>> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM subscriber WHERE pk > ?1 ORDER BY pk LIMIT {subscribers_max}");
+        self.db.rows(&sql, [key], subscriber)?.into_iter().collect()
+    }
+
     /// A sign-up by the hash of its address and its expiry time.
     pub fn sign_up(&self, hash: &str, expires: Timestamp) -> Result<Option<SignUp>> {
         let sql = "SELECT address, language, tastes, schedule, consent_text FROM sign_up WHERE hash = ?1 AND expires = ?2";

@@ -65,6 +65,12 @@ views! {
     Subscribers, subscribers;
     /// Drafts of issues, and what editors ruled on them.
     Desk, desk;
+    /// What is wrong with the installation.
+    Alarms, alarms;
+    /// What goes to outlets.
+    Posts, posts;
+    /// Tokens by which programs use the API.
+    ApiTokens, api_tokens;
     /// Our own hub: its subscribers and pending pushes.
     Hub, hub;
     /// Our subscriptions to other hubs.

@@ -6,7 +6,9 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::Serialize;
 
 use crate::model::digest::{DigestId, Scope};
-use crate::model::keys::{DeliveryKey, DraftKey, EntryKey, IssueKey, RulingKey, Seq, StoryKey};
+use crate::model::keys::{
+    AlarmKey, DeliveryKey, DraftKey, EntryKey, IssueKey, PostKey, RulingKey, Seq, StoryKey,
+};
 use crate::model::publication::PublicationKey;
 
 /// The numeric key of a row.
@@ -32,7 +34,7 @@ macro_rules! keys {
     };
 }
 
-keys!(EntryKey, StoryKey, IssueKey, DeliveryKey, DraftKey, RulingKey, Seq);
+keys!(AlarmKey, EntryKey, StoryKey, IssueKey, DeliveryKey, DraftKey, PostKey, RulingKey, Seq);
 
 macro_rules! to_text {
     ($($name:ident),*) => {

@@ -51,9 +51,21 @@ impl TokenSource {
     /// # Errors
     /// When the system provides no random numbers.
     pub fn token(&self) -> anyhow::Result<String> {
-        let mut bytes = [0u8; 20];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
-        Ok(crate::support::text::hex(&bytes))
+        random::<20>()
     }
+
+    /// 256 bits in hexadecimal, for what is kept as a plain hash.
+    ///
+    /// # Errors
+    /// When the system provides no random numbers.
+    pub fn long_token(&self) -> anyhow::Result<String> {
+        random::<32>()
+    }
+}
+
+fn random<const BYTES: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0u8; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("this machine gives no random numbers: {error}"))?;
+    Ok(crate::support::text::hex(&bytes))
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tera::{Context, ErrorKind, Tera};
+use tera::{Context, ErrorKind, Kwargs, State, Tera};
 
 use crate::support::text;
 
@@ -39,6 +40,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("operator/subject.txt", include_str!("../../templates/operator/subject.txt")),
     ("operator/body.txt", include_str!("../../templates/operator/body.txt")),
     ("operator/body.html", include_str!("../../templates/operator/body.html")),
+    ("send/matrix.json", include_str!("../../templates/send/matrix.json")),
+    ("send/ntfy.json", include_str!("../../templates/send/ntfy.json")),
+    ("send/slack.json", include_str!("../../templates/send/slack.json")),
+    ("send/discord.json", include_str!("../../templates/send/discord.json")),
+    ("send/telegram.json", include_str!("../../templates/send/telegram.json")),
+    ("send/mastodon.json", include_str!("../../templates/send/mastodon.json")),
 ];
 
 /// A fault in a template: its name, and Tera's message.
@@ -100,6 +107,8 @@ impl Templates {
             return Ok(tera);
         }
         let mut tera = Tera::default();
+        tera.register_filter("json", json);
+        tera.register_filter("unmentioned", unmentioned);
         for (name, _) in BUILT_IN {
             tera.add_raw_template(name, &self.sources[name].1).map_err(|error| self.fault(name, &error))?;
         }
@@ -126,6 +135,18 @@ impl Templates {
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
         let fault = |error| self.fault(name, &error);
         self.tera()?.render(name, &Context::from_serialize(data).map_err(fault)?).map_err(fault)
+    }
+
+    /// Renders a template that makes JSON.
+    ///
+    /// # Errors
+    /// When it refers to a missing variable or template, or makes something else.
+    pub fn render_json(&self, name: &str, data: &impl Serialize) -> Result<Value, TemplateError> {
+        let text = self.render(name, data)?;
+        serde_json::from_str(&text).map_err(|error| {
+            let shown = self.sources.get(name).map_or(name, |(shown, _)| shown).to_owned();
+            TemplateError { name: shown, cause: format!("what it makes is no JSON: {error}") }
+        })
     }
 
     /// Renders a template of one line that has room for `chars_max` characters. A long title, which all mails have in common, gives way
@@ -166,6 +187,16 @@ impl Templates {
             _ => TemplateError { name: shown(name), cause: text::one_line(&error.to_string()) },
         }
     }
+}
+
+/// A value as it stands in JSON.
+fn json(value: &tera::Value, _: Kwargs, _: &State) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+}
+
+/// A text that mentions nobody: what stands after an @ is no name any more (U+2060, of which nothing is seen).
+fn unmentioned(text: &str, _: Kwargs, _: &State) -> String {
+    text.replace('@', "@\u{2060}")
 }
 
 #[cfg(test)]

@@ -1,17 +1,24 @@
-//! The API for programs: stories, entries, sources and issues as JSON, and an OpenAPI document that describes them. It only reads.
+//! The API for programs: stories, entries, sources and issues as JSON for everybody; subscribers, rulings and what is the operator's
+//! for those with a token; and an OpenAPI document that describes it all.
+
+mod access;
+mod rulings;
+mod sources;
+mod subscribers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path as PathParameter, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::Server;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::state::{AppState, busy, failed};
@@ -22,7 +29,7 @@ use crate::model::story::{StoredEntry, Story};
 use crate::model::subscriber::Interests;
 use crate::store::{MarkupScope, PublishedPlace, SourceRow};
 use crate::support::text::did_you_mean;
-use crate::view::{EntryView, view_among};
+use crate::view::{EntryView, StoryRecord};
 
 /// Items of a page, unless the request says otherwise, and at most.
 const LIMIT: usize = 50;
@@ -50,8 +57,21 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// It is well-formed, and there is no such thing.
+    fn unusable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
     fn not_there(what: &str) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+
+    fn too_much() -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is asked for at once")
+    }
+
+    fn of_body(error: &JsonRejection) -> Problem {
+        Problem::new(error.status(), error.body_text())
     }
 }
 
@@ -78,14 +98,11 @@ async fn answer<T: Serialize + Send + 'static>(
     look_up: impl FnOnce(&AppState) -> anyhow::Result<Result<T, Problem>> + Send + 'static,
 ) -> Response {
     let pool = app.searches.clone();
+    let kept = if app.serve.is_api_open { "public, max-age=60" } else { "private, max-age=60" };
     match pool.run(move || look_up(&app)).await {
-        Ok(Some(Ok(found))) => {
-            readable(([(header::CACHE_CONTROL, "public, max-age=60")], Json(found)).into_response())
-        }
+        Ok(Some(Ok(found))) => readable(([(header::CACHE_CONTROL, kept)], Json(found)).into_response()),
         Ok(Some(Err(problem))) => problem.into_response(),
-        Ok(None) => busy(
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is asked for at once").into_response(),
-        ),
+        Ok(None) => busy(Problem::too_much().into_response()),
         Err(error) => failed(&error),
     }
 }
@@ -127,43 +144,10 @@ struct EntriesQuery {
     limit: Option<u16>,
 }
 
-/// One piece of news with all its versions.
-#[derive(Debug, Serialize, ToSchema)]
-struct ApiStory {
-    id: String,
-    /// Of the version for the language that was asked for, or for that of the channel.
-    title: String,
-    url: Option<String>,
-    summary: String,
-    language: Option<String>,
-    partner: String,
-    /// When it was published, or first seen if its source does not say so.
-    #[schema(value_type = String, format = DateTime)]
-    date: Timestamp,
-    /// Ids of topics, the best first.
-    topics: Vec<String>,
-    versions: Vec<ApiVersion>,
-}
-
-/// An entry of a story.
-#[derive(Debug, Serialize, ToSchema)]
-struct ApiVersion {
-    entry: String,
-    source: String,
-    partner: String,
-    language: Option<String>,
-    title: String,
-    url: Option<String>,
-    /// `first`, `copy` or `translation`.
-    relation: &'static str,
-    /// Why it is in this story, in words.
-    reason: Option<String>,
-}
-
 #[derive(Debug, Serialize, ToSchema)]
 struct StoriesPage {
     /// The newest first.
-    stories: Vec<ApiStory>,
+    stories: Vec<StoryRecord>,
     /// The `cursor` of the next page; null if this is the last one.
     next: Option<String>,
 }
@@ -230,29 +214,32 @@ struct IssuesList {
     issues: Vec<ApiIssue>,
 }
 
-/// The routes; if the API is closed, none of them answers.
-pub(super) fn routes(is_open: bool) -> Router<Arc<AppState>> {
-    if !is_open {
-        return Router::new().fallback(|| async { closed() });
-    }
-    Router::new()
+/// The routes; if the API is closed, none of them answers without a token.
+pub(super) fn routes(app: &Arc<AppState>) -> Router<Arc<AppState>> {
+    let people = get(subscribers::one).patch(subscribers::change).delete(subscribers::remove);
+    let routes = Router::new()
         .route("/stories", get(stories))
         .route("/stories/{id}", get(story))
         .route("/entries", get(entries))
-        .route("/sources", get(sources))
+        .route("/sources", get(all_sources))
+        .route("/sources/{id}", get(sources::one))
+        .route("/sources/{id}/poll", post(sources::poll))
         .route("/issues", get(issues))
+        .route("/issues/next/{digest}", get(rulings::next_issue))
+        .route("/issues/next/{digest}/release", post(rulings::release))
+        .route("/rulings", post(rulings::rule))
+        .route("/subscribers", get(subscribers::list).post(subscribers::add))
+        .route("/subscribers/{address}", people)
         .route("/openapi.json", get(document))
         .fallback(|| async { Problem::not_there("resource") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this API only reads: use GET")
-        })
-}
-
-fn closed() -> Response {
-    let mut response =
-        Problem::new(StatusCode::UNAUTHORIZED, "the API of this installation is closed").into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+            let detail = "this resource has no such method: openapi.json says which it has";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        });
+    if app.serve.is_api_open {
+        return routes;
+    }
+    routes.layer(middleware::from_fn_with_state(app.clone(), access::only_with_token))
 }
 
 fn page_size(limit: Option<u16>) -> Result<usize, Problem> {
@@ -263,14 +250,15 @@ fn page_size(limit: Option<u16>) -> Result<usize, Problem> {
     Err(Problem::wrong(format!("limit has to be from 1 to {LIMIT_MAX}")))
 }
 
-fn unreadable(error: &QueryRejection) -> Response {
-    Problem::wrong(error.body_text()).into_response()
+fn unreadable(error: &QueryRejection) -> Problem {
+    Problem::wrong(error.body_text())
 }
 
 /// The stories of the channel or of a part of it, a page at a time.
 #[utoipa::path(get, path = "/api/v1/stories", params(StoriesQuery), responses(
     (status = 200, description = "A page of stories", body = StoriesPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "There is no such topic, partner or source", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn stories(
@@ -279,7 +267,7 @@ async fn stories(
 ) -> Response {
     match query {
         Ok(Query(query)) => answer(app, move |app| stories_page(app, &query)).await,
-        Err(error) => unreadable(&error),
+        Err(error) => unreadable(&error).into_response(),
     }
 }
 
@@ -288,7 +276,7 @@ fn interests(app: &AppState, query: &StoriesQuery) -> Result<Interests, Problem>
     let check = |what: &str, asked: &Option<String>, known: &mut dyn Iterator<Item = &str>| {
         let known: Vec<&str> = known.collect();
         let Some(name) = asked.as_deref().filter(|name| !known.contains(name)) else { return Ok(()) };
-        Err(Problem::wrong(format!("there is no {what} \"{name}\"{}", did_you_mean(name, known))))
+        Err(Problem::unusable(format!("there is no {what} \"{name}\"{}", did_you_mean(name, known))))
     };
     check("topic", &query.topic, &mut app.topics.iter().map(|topic| topic.id.as_str()))?;
     check("partner", &query.partner, &mut app.sources.iter().map(|source| source.partner.as_str()))?;
@@ -334,7 +322,8 @@ fn stories_page(app: &AppState, query: &StoriesQuery) -> anyhow::Result<Result<S
     let store = &app.refresher.store;
     let read = |place| Ok(store.read(|r| r.publishing().before(publication, place, LIMIT_MAX))?);
     let shown = |story: Story| {
-        story.wanted_since(&interests).is_some().then(|| api_story(app, &story, language, &interests))
+        let is_wanted = story.wanted_since(&interests).is_some();
+        is_wanted.then(|| StoryRecord::of(app.setting().catalog, &story, language, &interests))
     };
     let (stories, next) = page(limit, before, read, shown)?;
     Ok(Ok(StoriesPage { stories, next: next.map(|place| place.to_string()) }))
@@ -365,38 +354,9 @@ fn page<P: Copy, I, T>(
     Ok((page, place))
 }
 
-fn api_story(app: &AppState, story: &Story, language: &str, interests: &Interests) -> ApiStory {
-    let shown = story.version_among(language, interests);
-    let view = view_among(app.setting().catalog, story, language, interests);
-    ApiStory {
-        id: story.id.clone(),
-        title: view.title,
-        url: view.url,
-        summary: view.summary,
-        language: shown.entry.language.clone(),
-        partner: view.partner,
-        date: shown.sort_date(),
-        topics: story.topics().into_iter().map(|matched| matched.topic.clone()).collect(),
-        versions: story.versions.iter().map(api_version).collect(),
-    }
-}
-
-fn api_version(version: &StoredEntry) -> ApiVersion {
-    ApiVersion {
-        entry: version.entry.id.clone(),
-        source: version.entry.source.clone(),
-        partner: version.partner.clone(),
-        language: version.entry.language.clone(),
-        title: version.entry.title.clone(),
-        url: version.entry.url.clone(),
-        relation: version.relation.as_str(),
-        reason: version.reason.clone(),
-    }
-}
-
 /// One story, by its id or by that of one of its entries.
 #[utoipa::path(get, path = "/api/v1/stories/{id}", params(("id" = String, Path, description = "Id of the story, or of one of its entries")), responses(
-    (status = 200, description = "The story", body = ApiStory),
+    (status = 200, description = "The story", body = StoryRecord),
     (status = 404, description = "There is no such story", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -404,7 +364,8 @@ async fn story(State(app): State<Arc<AppState>>, PathParameter(id): PathParamete
     answer(app, move |app| {
         let story = app.refresher.store.read(|r| r.entries().story_by_id(&id))?;
         let language = &app.channel.language;
-        let shown = story.map(|story| api_story(app, &story, language, &Interests::default()));
+        let shown = story
+            .map(|story| StoryRecord::of(app.setting().catalog, &story, language, &Interests::default()));
         Ok(shown.ok_or_else(|| Problem::not_there("story")))
     })
     .await
@@ -414,6 +375,7 @@ async fn story(State(app): State<Arc<AppState>>, PathParameter(id): PathParamete
 #[utoipa::path(get, path = "/api/v1/entries", params(EntriesQuery), responses(
     (status = 200, description = "A page of entries", body = EntriesPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "There is no such topic, partner or source", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn entries(
@@ -422,7 +384,7 @@ async fn entries(
 ) -> Response {
     match query {
         Ok(Query(query)) => answer(app, move |app| entries_page(app, &query)).await,
-        Err(error) => unreadable(&error),
+        Err(error) => unreadable(&error).into_response(),
     }
 }
 
@@ -433,7 +395,7 @@ fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<E
     };
     if let Some(id) = query.source.as_deref().filter(|id| app.sources.iter().all(|source| source.id != *id)) {
         let known = did_you_mean(id, app.sources.iter().map(|source| source.id.as_str()));
-        return Ok(Err(Problem::wrong(format!("there is no source \"{id}\"{known}"))));
+        return Ok(Err(Problem::unusable(format!("there is no source \"{id}\"{known}"))));
     }
     let Ok(cursor) = query.cursor.as_deref().map(str::parse::<i64>).transpose() else {
         return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
@@ -460,7 +422,7 @@ fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<E
     (status = 200, description = "The sources", body = SourcesList),
     (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn sources(State(app): State<Arc<AppState>>) -> Response {
+async fn all_sources(State(app): State<Arc<AppState>>) -> Response {
     answer(app, |app| {
         let mut known: HashMap<String, SourceRow> = app
             .refresher
@@ -526,9 +488,25 @@ async fn issues(State(app): State<Arc<AppState>>) -> Response {
 #[openapi(
     info(
         title = "courant",
-        description = "Stories of many organisations, their entries, sources and issues"
+        description = "Stories of many organisations, their entries, sources and issues; subscribers and rulings with a token"
     ),
-    paths(stories, story, entries, sources, issues)
+    paths(
+        stories,
+        story,
+        entries,
+        all_sources,
+        sources::one,
+        sources::poll,
+        issues,
+        rulings::next_issue,
+        rulings::release,
+        rulings::rule,
+        subscribers::list,
+        subscribers::one,
+        subscribers::add,
+        subscribers::change,
+        subscribers::remove,
+    )
 )]
 struct ApiDocument;
 
@@ -536,5 +514,11 @@ struct ApiDocument;
 async fn document(State(app): State<Arc<AppState>>) -> Response {
     let mut document = ApiDocument::openapi();
     document.servers = Some(vec![Server::new(app.channel.url.clone())]);
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("courant token add")).build();
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    if !app.serve.is_api_open {
+        document.security = Some(vec![SecurityRequirement::new("token", ["read"])]);
+    }
     readable(([(header::CACHE_CONTROL, "public, max-age=60")], Json(document)).into_response())
 }

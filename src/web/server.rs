@@ -24,7 +24,7 @@ use super::crowd::{ConnectionLimits, Crowd};
 use super::files::Files;
 use super::pace::{PacedBody, PacedStream};
 use super::state::{AppState, failed};
-use super::{api, desk, health, hubs, images, search, subscriptions};
+use super::{alarms, api, desk, health, hubs, images, search, subscriptions};
 use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
 use crate::support::telemetry::Metrics;
@@ -48,13 +48,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Path prefixes that do not name files.
-const ASKED: [&str; 12] = [
+const ASKED: [&str; 13] = [
     "/image/",
     "/subscribe",
     "/api/",
     "/confirm/",
     "/preferences/",
     "/desk/",
+    "/alarms/",
     "/unsubscribe/",
     "/search",
     "/healthz",
@@ -227,10 +228,11 @@ fn router(app: Arc<AppState>) -> Router {
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
         .route("/desk/{token}", get(desk::show).post(desk::rule))
         .route("/desk/{token}/preview", get(desk::preview))
+        .route("/alarms/{token}", get(alarms::feed))
         .route("/hub", post(hubs::subscription_request))
         .route("/image/{token}", get(images::picture))
         .route("/search", get(search::search))
-        .nest("/api/v1", api::routes(app.serve.is_api_open))
+        .nest("/api/v1", api::routes(&app))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -57,6 +57,8 @@ pub struct AppState {
     pub is_hub: bool,
     pub verifications: Verifications,
     pub searches: Arc<SearchPool>,
+    /// The places of programs with a token, which nobody else waits for.
+    pub callers: Arc<SearchPool>,
     /// Notified when a mail is queued that somebody is waiting for.
     pub mail_waits: Arc<Notify>,
 }

@@ -307,6 +307,8 @@ impl Shell<'_> {
             .env_remove("RUST_LOG")
             .env("SMTP_PASSWORD", "secret")
             .env("NEWS_MAILBOX_PASSWORD", "secret")
+            .env("HOOK_SECRET", "secret")
+            .env("MATRIX_TOKEN", "secret")
             .stdin(Stdio::null());
         command
     }
@@ -572,7 +574,7 @@ fn every_command_and_option_stands_in_the_reference() {
 
 /// The keys that the configuration asks for, by the function that asks: it asks for a key by its name, in quotes.
 fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
-    let source: String = ["mod", "fetch", "mail", "source"]
+    let source: String = ["mod", "fetch", "mail", "outlet", "source"]
         .map(|name| std::fs::read_to_string(Path::new(ROOT).join(format!("src/config/{name}.rs"))).unwrap())
         .iter()
         .map(|text| text.split("#[cfg(test)]").next().unwrap())
@@ -594,11 +596,17 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 _ if name == "read_review" => "read_digest",
                 _ if name == "read_kind" || name == "read_render" => "read_source",
                 _ if name == "read_schedule" => "read_digest",
+                _ if name == "read_outlets" => "read_root",
                 _ if name == "note_same_addresses" => "read_root",
                 _ => name,
             };
             keys.entry(owner.to_owned()).or_default().insert(found[2].to_owned());
         }
+    }
+    // Which stories: asked in several tables.
+    let interests = keys.remove("read_interests").unwrap();
+    for table in ["read_feed", "read_webhook", "read_send"] {
+        keys.entry(table.to_owned()).or_default().extend(interests.clone());
     }
     // Rules ask for the names of fields, one after the other.
     let fields = std::fs::read_to_string(Path::new(ROOT).join("src/model/filter.rs")).unwrap();
@@ -623,7 +631,9 @@ fn the_schema_has_every_key_that_the_configuration_asks_for() {
             "read_rules" => format!("{source}/drop/properties"),
             "read_rewrite" => format!("{source}/rewrite/items/properties"),
             "read_dkim" => format!("{}/dkim/items/properties", table("mail")),
-            "read_topic" | "read_feed" | "read_digest" => list(&function["read_".len()..]),
+            "read_topic" | "read_feed" | "read_digest" | "read_webhook" | "read_send" => {
+                list(&function["read_".len()..])
+            }
             _ => table(function.trim_start_matches("read_")),
         };
         let Some(properties) = schema.pointer(&place) else {
@@ -654,12 +664,15 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_dkim", "`[[mail.dkim]]`"),
         ("read_newsletter", "`[newsletter]`"),
         ("read_serve", "`[serve]`"),
+        ("read_alarms", "`[alarms]`"),
         ("defaults", "`[defaults]`"),
         ("read_fetch", "`[fetch]`"),
         ("read_topic", "`[[topic]]`"),
         ("read_classify", "`[classify]`"),
         ("read_feed", "`[[feed]]`"),
         ("read_digest", "`[[digest]]`"),
+        ("read_webhook", "`[[webhook]]`"),
+        ("read_send", "`[[send]]`"),
         ("read_source", "`[[source]]`"),
         ("read_mail_rules", "Sources of mail"),
         ("read_select", "`[source.select]`"),

@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_macros)] // What is skipped is said by the test itself.
 
 mod accounts;
+mod alarms;
 mod api;
+mod api_tokens;
 mod browser;
 mod calendar;
 mod cli;
@@ -32,6 +34,7 @@ mod oddities;
 mod on_a_server;
 mod oracles;
 mod outbox;
+mod outlets;
 mod packaging;
 mod pipeline;
 mod private;

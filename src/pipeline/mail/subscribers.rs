@@ -301,6 +301,48 @@ pub fn put_within(
     Ok(subscriber)
 }
 
+/// How an address stands that somebody else would put on the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Unknown,
+    /// It gets mail, or paused it.
+    OnTheList(Subscriber),
+    /// Its owner left, complained or was erased, or its mail came back: why, and what is known of them.
+    KeptOut {
+        why: String,
+        known: Option<Subscriber>,
+    },
+}
+
+impl Standing {
+    /// The subscriber that is known.
+    pub fn known(&self) -> Option<&Subscriber> {
+        match self {
+            Standing::Unknown => None,
+            Standing::OnTheList(known) => Some(known),
+            Standing::KeptOut { known, .. } => known.as_ref(),
+        }
+    }
+}
+
+/// How an address stands.
+///
+/// # Errors
+/// When the store fails.
+pub fn standing<A>(unit: &Unit<A>, key: &SigningKey, address: &Address) -> Result<Standing, StoreError> {
+    let hash = key.hash(address.as_str());
+    let known = unit.subscribers().get(&hash)?;
+    let suppression = unit.subscribers().suppression(&hash, &DigestId::Personal)?;
+    let is_in =
+        |known: &&Subscriber| matches!(known.state, SubscriberState::Active | SubscriberState::Paused);
+    let left = known.as_ref().filter(|known| !is_in(known)).map(|known| known.state.as_str().to_owned());
+    Ok(match (suppression.or(left), known) {
+        (Some(why), known) => Standing::KeptOut { why, known },
+        (None, Some(known)) => Standing::OnTheList(known),
+        (None, None) => Standing::Unknown,
+    })
+}
+
 /// Records a consent in the place of the one that is known.
 ///
 /// # Errors
