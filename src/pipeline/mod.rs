@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod destination;
+pub mod export;
 pub mod mail;
 pub mod maintenance;
 pub mod publish;

@@ -71,6 +71,8 @@ views! {
     Subscriptions, subscriptions;
     /// Which worker holds which work.
     Leases, leases;
+    /// All rows of all tables, to be moved out and in.
+    Tables, tables;
 }
 
 impl<'a, Access> Unit<'a, Access> {

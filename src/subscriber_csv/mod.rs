@@ -3,6 +3,7 @@
 
 mod columns;
 mod dates;
+mod program;
 mod row;
 mod sheet;
 mod table;
@@ -15,6 +16,7 @@ use std::io::Read;
 use self::columns::{Columns, cell};
 use self::dates::Order;
 use self::row::row;
+pub use self::program::MailingProgram;
 pub use self::table::{CsvRow, CsvTable, PreferenceColumns, Remark, RowDecision, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;
