@@ -56,7 +56,8 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{
-    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, dkim, mail_tls, mailbox, renderer, transport, trial,
+    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, dkim, mail_tls, mailbox, renderer,
+    transport, trial,
 };
 pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;

@@ -155,8 +155,7 @@ fn keep(app: &App, tables: &[FileTable], rules: &ImportRules) -> anyhow::Result<
         }
         Ok((counts, lines))
     };
-    let imported =
-        if rules.dry_run { app.store().try_out(imported) } else { app.store().write(imported) };
+    let imported = if rules.dry_run { app.store().try_out(imported) } else { app.store().write(imported) };
     bar.finish_and_clear();
     let (counts, lines) = imported?;
     lines.iter().for_each(|line| errln!("{line}"));

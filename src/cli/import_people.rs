@@ -51,7 +51,9 @@ fn import_from(app: &App, program: MailingProgram, export: &PeopleExport) -> any
     for path in files {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         if bytes.starts_with(ZIP_MAGIC) {
-            return Err(Usage(format!("{} is an archive: unpack it, and name the folder", path.display())).into());
+            return Err(
+                Usage(format!("{} is an archive: unpack it, and name the folder", path.display())).into()
+            );
         }
         if !program.wrote(&bytes) {
             errln!("{}: left alone, it is no list of people of {}", path.display(), program.name);
@@ -67,7 +69,10 @@ fn import_from(app: &App, program: MailingProgram, export: &PeopleExport) -> any
     }
     if tables.is_empty() {
         let (path, name, columns) = (export.path.display(), program.name, program.columns());
-        return Err(Usage(format!("{path} holds no list of people of {name}: those have the columns {columns}")).into());
+        return Err(Usage(format!(
+            "{path} holds no list of people of {name}: those have the columns {columns}"
+        ))
+        .into());
     }
     if !tells_who_left && !export.nobody_left {
         return Err(Usage(format!(

@@ -11,8 +11,14 @@ pub enum RecordVerdict {
     /// With what they say, in words.
     Good(String),
     /// Mail arrives, and might not for long.
-    Doubtful { what: String, fix: String },
-    Bad { what: String, fix: String },
+    Doubtful {
+        what: String,
+        fix: String,
+    },
+    Bad {
+        what: String,
+        fix: String,
+    },
 }
 
 fn bad(what: impl Into<String>, fix: impl Into<String>) -> RecordVerdict {
@@ -39,7 +45,9 @@ pub fn spf(domain: &str, records: &[String]) -> RecordVerdict {
         [] => {
             return bad(
                 format!("{domain} does not say which servers send its mail"),
-                format!("publish a TXT record at {domain}, such as \"v=spf1 mx -all\", with what your mail server or its provider names"),
+                format!(
+                    "publish a TXT record at {domain}, such as \"v=spf1 mx -all\", with what your mail server or its provider names"
+                ),
             );
         }
         [record] => *record,
@@ -103,7 +111,9 @@ pub fn dkim(key: &PublicKey, records: &[String]) -> RecordVerdict {
     let keys: Vec<BTreeMap<String, String>> =
         records.iter().map(|record| tags(record)).filter(|tags| tags.contains_key("p")).collect();
     let published = match keys.as_slice() {
-        [] => return bad(format!("there is no key at {name}: receivers take the signatures for forged"), fix),
+        [] => {
+            return bad(format!("there is no key at {name}: receivers take the signatures for forged"), fix);
+        }
         [tags] => tags,
         _ => return bad(format!("there are {} keys at {name}, so that none counts", keys.len()), fix),
     };
@@ -135,7 +145,9 @@ const DMARC_NAMES_MAX: usize = 5;
 /// What a DMARC record, found at `name`, says about mail of a domain whose signatures are those of `signed_by`.
 pub fn dmarc(domain: &str, name: &str, records: &[String], signed_by: &[&str]) -> RecordVerdict {
     let found = with_version(records, "v=DMARC1");
-    let publish = format!("publish a TXT record at _dmarc.{domain}, such as \"v=DMARC1; p=none; rua=mailto:postmaster@{domain}\"");
+    let publish = format!(
+        "publish a TXT record at _dmarc.{domain}, such as \"v=DMARC1; p=none; rua=mailto:postmaster@{domain}\""
+    );
     let record = match found.as_slice() {
         [] => {
             return bad(
@@ -161,7 +173,10 @@ pub fn dmarc(domain: &str, name: &str, records: &[String], signed_by: &[&str]) -
     let is_strict = record.get("adkim").is_some_and(|mode| mode.eq_ignore_ascii_case("s"));
     if !signed_by.is_empty() && !signed_by.iter().any(|signer| is_aligned(domain, signer, is_strict)) {
         return bad(
-            format!("mail from {domain} is signed by {}, which DMARC does not take for it", signed_by.join(", ")),
+            format!(
+                "mail from {domain} is signed by {}, which DMARC does not take for it",
+                signed_by.join(", ")
+            ),
             format!("sign with a key of {domain} in [[mail.dkim]]"),
         );
     }

@@ -49,7 +49,11 @@ pub(super) fn message(table: &TableShape, row: &[StoredValue], from: &str) -> St
     out += &part("courant-texts", "text/plain; charset=utf-8", text(TEXT).as_bytes());
     out += &part("courant-texts", "text/html; charset=utf-8", text(HTML).as_bytes());
     out += "--courant-texts--\n";
-    out += &part("courant-issue", "application/json; name=\"issue.json\"", json_lines::object(fields).as_bytes());
+    out += &part(
+        "courant-issue",
+        "application/json; name=\"issue.json\"",
+        json_lines::object(fields).as_bytes(),
+    );
     if let Some(StoredValue::Bytes(mail)) = value(FORWARDED) {
         out += &part("courant-issue", "application/octet-stream; name=\"forwarded.eml\"", mail);
     }
@@ -60,10 +64,7 @@ fn part(boundary: &str, kind: &str, bytes: &[u8]) -> String {
     let encoded = STANDARD.encode(bytes);
     let lines: Vec<&str> =
         encoded.as_bytes().chunks(LINE).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!(
-        "--{boundary}\nContent-Type: {kind}\nContent-Transfer-Encoding: base64\n\n{}\n",
-        lines.join("\n")
-    )
+    format!("--{boundary}\nContent-Type: {kind}\nContent-Transfer-Encoding: base64\n\n{}\n", lines.join("\n"))
 }
 
 /// A text in a header.

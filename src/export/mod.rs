@@ -118,7 +118,10 @@ pub fn read(
 
 /// A time as others read it (RFC 3339); one that no calendar has stays a number.
 fn time_text(column: &ColumnShape, number: i64) -> Option<String> {
-    (column.kind == ColumnKind::Time).then(|| Timestamp::from_millisecond(number).ok()).flatten().map(|at| at.to_string())
+    (column.kind == ColumnKind::Time)
+        .then(|| Timestamp::from_millisecond(number).ok())
+        .flatten()
+        .map(|at| at.to_string())
 }
 
 /// The number of a time or of a number as written.
@@ -197,7 +200,8 @@ mod tests {
         let (mut rows, mut issues) = (Vec::new(), Vec::new());
         for (number, odd) in (-1..).zip(ODD) {
             let at = [StoredValue::Number(number * 999), StoredValue::Nothing, StoredValue::Number(i64::MAX)];
-            let bytes = [StoredValue::Bytes(vec![0, 255, 10, 13]), StoredValue::Nothing, StoredValue::Bytes(vec![])];
+            let bytes =
+                [StoredValue::Bytes(vec![0, 255, 10, 13]), StoredValue::Nothing, StoredValue::Bytes(vec![])];
             let which = number.unsigned_abs() as usize % 3;
             rows.push(vec![
                 StoredValue::Number(number),
@@ -242,7 +246,9 @@ mod tests {
     #[test]
     fn what_is_not_as_it_was_written_is_said_with_its_place() {
         let shape = table("t", &[("pk", ColumnKind::Number, false), ("at", ColumnKind::Time, false)]);
-        let said = |format, text: &str| format!("{:#}", read(&shape, format, text.as_bytes(), |_| Ok(())).unwrap_err());
+        let said = |format, text: &str| {
+            format!("{:#}", read(&shape, format, text.as_bytes(), |_| Ok(())).unwrap_err())
+        };
         for (format, text, wanted) in [
             (RowFormat::JsonLines, "{\"pk\":1,\"at\":2}\n{\"pk\":1,", "line 2: "),
             (RowFormat::JsonLines, "{\"pk\":\"one\",\"at\":2}\n", "line 1: \"pk\" cannot be \"one\""),
@@ -254,6 +260,8 @@ mod tests {
         ] {
             assert!(said(format, text).contains(wanted), "{wanted} is not in {}", said(format, text));
         }
-        assert!(said(RowFormat::Mbox, "From x Thu Oct 20 08:00:00 2022\nSubject: a\n\nb\n").contains("message 1"));
+        assert!(
+            said(RowFormat::Mbox, "From x Thu Oct 20 08:00:00 2022\nSubject: a\n\nb\n").contains("message 1")
+        );
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn read(
         for (at, cell) in places.iter().zip(&record) {
             let column = &table.columns[*at];
             let value = value_of(column, cell);
-            row[*at] = Some(value.ok_or_else(|| anyhow!("line {line}: \"{}\" cannot be {cell}", column.name))?);
+            row[*at] =
+                Some(value.ok_or_else(|| anyhow!("line {line}: \"{}\" cannot be {cell}", column.name))?);
         }
         visit(row)?;
     }

@@ -121,7 +121,8 @@ pub fn read_back(
 ) -> anyhow::Result<Vec<ExportedTable>> {
     let manifest = manifest(folder)?;
     let shapes = store.read(|r| r.tables().shapes())?;
-    if let Some(unknown) = manifest.tables.keys().find(|name| shapes.iter().all(|table| table.name != **name)) {
+    if let Some(unknown) = manifest.tables.keys().find(|name| shapes.iter().all(|table| table.name != **name))
+    {
         bail!(
             "{} was written by {}, and holds \"{unknown}\", which this version does not know: use that one",
             folder.display(),
@@ -153,7 +154,10 @@ pub fn count(folder: &Path) -> anyhow::Result<u64> {
 fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
     let path = folder.join(MANIFEST);
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{} is no whole export of courant: {MANIFEST}, which is written last, cannot be read", folder.display())
+        format!(
+            "{} is no whole export of courant: {MANIFEST}, which is written last, cannot be read",
+            folder.display()
+        )
     })?;
     let manifest: Manifest = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
     if manifest.format > FORMAT {
@@ -209,8 +213,14 @@ impl RowBatch<'_, '_> {
     /// Adds what there is; answers how many.
     fn add(&mut self) -> anyhow::Result<u64> {
         let Some(given) = &self.columns else { return Ok(0) };
-        let columns: Vec<&ColumnShape> =
-            self.table.columns.iter().zip(given).filter(|(_, given)| **given).map(|(column, _)| column).collect();
+        let columns: Vec<&ColumnShape> = self
+            .table
+            .columns
+            .iter()
+            .zip(given)
+            .filter(|(_, given)| **given)
+            .map(|(column, _)| column)
+            .collect();
         let rows = std::mem::take(&mut self.rows);
         let count = rows.len() as u64;
         self.w.tables().add(self.table, &columns, rows)?;

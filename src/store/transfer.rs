@@ -90,7 +90,7 @@ fn shape(connection: &Connection, name: String) -> Result<TableShape> {
     let mut key: Vec<(i64, String)> = Vec::new();
     let mut statement =
         connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1) ORDER BY cid")?;
-    let columns = statement
+    let columns: Vec<ColumnShape> = statement
         .query_map([&name], |row| {
             let (column, declared): (String, String) = (row.get(0)?, row.get(1)?);
             let (is_required, in_key): (bool, i64) = (row.get(2)?, row.get(3)?);
@@ -102,7 +102,12 @@ fn shape(connection: &Connection, name: String) -> Result<TableShape> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     key.sort();
-    Ok(TableShape { key: key.into_iter().map(|(_, column)| column).collect(), columns, name })
+    let mut key: Vec<String> = key.into_iter().map(|(_, column)| column).collect();
+    if key.is_empty() {
+        // Equal rows may stand in any order.
+        key = columns.iter().map(|column| column.name.clone()).collect();
+    }
+    Ok(TableShape { name, columns, key })
 }
 
 fn kind(table: &str, column: &str, declared: &str) -> ColumnKind {
@@ -137,12 +142,7 @@ fn each(table: &TableShape, db: &Db, mut visit: impl FnMut(Vec<Value>) -> Result
     Ok(seen)
 }
 
-fn copy_table(
-    table: &TableShape,
-    from: &Db,
-    to: &Db,
-    on_rows: &mut dyn FnMut(u64),
-) -> Result<CopiedTable> {
+fn copy_table(table: &TableShape, from: &Db, to: &Db, on_rows: &mut dyn FnMut(u64)) -> Result<CopiedTable> {
     let columns: Vec<&ColumnShape> = table.columns.iter().collect();
     let mut rows: Vec<Vec<Value>> = Vec::with_capacity(ROWS_TOGETHER);
     let copied = each(table, from, |row| {

@@ -15,8 +15,8 @@ use std::io::Read;
 
 use self::columns::{Columns, cell};
 use self::dates::Order;
-use self::row::row;
 pub use self::program::MailingProgram;
+use self::row::row;
 pub use self::table::{CsvRow, CsvTable, PreferenceColumns, Remark, RowDecision, TableContext};
 pub use self::write::{write, write_head};
 use crate::model::mail_address::Address;

@@ -25,7 +25,11 @@ impl MailingProgram {
     };
     pub const MAILCHIMP: MailingProgram = MailingProgram {
         name: "Mailchimp",
-        columns: &[&["email address", "leid"], &["email address", "euid"], &["email address", "member_rating"]],
+        columns: &[
+            &["email address", "leid"],
+            &["email address", "euid"],
+            &["email address", "member_rating"],
+        ],
         left: None,
     };
     pub const GHOST: MailingProgram =

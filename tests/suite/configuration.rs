@@ -161,7 +161,7 @@ fn check_finds_what_only_a_run_would_find() {
         ("[store]\nurl = \"sqlite:file/courant.db\"\n", "[store]: "),
         ("[classify]\nmodel = \"none.model\"\n", "[classify] model: "),
         ("ca_file = \"gone.pem\"\n", "[fetch]: "),
-        ("ca_file = \"none.pem\"\n", "[fetch]: ca_file: ./none.pem: it holds no certificate in PEM"),
+        ("ca_file = \"none.pem\"\n", "none.pem: it holds no certificate in PEM"),
         (
             "[[source]]\nid = \"s\"\nurl = \"https://x.example/\"\nlang = \"gr\"\n",
             "there is no language \"gr\": did you mean \"el\"?",

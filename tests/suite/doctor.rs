@@ -1,5 +1,6 @@
 //! `courant doctor`: what it finds of an installation that is well, and of one that is not.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -20,7 +21,8 @@ struct Findings {
 impl Findings {
     fn of(app: &App, names: &NameServer) -> Findings {
         let ran = app.run(&["doctor", "--json", "--name-server", &names.address.to_string()]);
-        let list = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+        let list =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
         Findings { list, code: ran.code }
     }
 
@@ -77,6 +79,9 @@ impl Front {
 fn installation(front: &Front, smtp: &SmtpServer, source: &Server, password: &str) -> (App, Keys) {
     let mut app = App::new("");
     let keys = Keys::make(&app);
+    for key in ["rsa.pem", "ed25519.key"] {
+        std::fs::set_permissions(app.path(key), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let certificate = smtp.certificate().display().to_string();
     app.write(
         "feeds.toml",
@@ -114,7 +119,9 @@ fn an_installation_that_is_well_passes_and_each_record_that_lacks_is_said_as_it_
     // A domain without any record: each fix says what to publish.
     let found = Findings::of(&app, &names);
     assert_eq!(found.code, 1);
-    for check in ["configuration", "store", "tls", "templates", "smtp", "dns", "address", "unsubscribe", "clock"] {
+    for check in
+        ["configuration", "store", "tls", "templates", "smtp", "dns", "address", "unsubscribe", "clock"]
+    {
         found.only(check, "ok");
     }
     assert!(found.one("spf", "failed", "does not say which servers").contains("v=spf1 mx -all"));
@@ -130,9 +137,14 @@ fn an_installation_that_is_well_passes_and_each_record_that_lacks_is_said_as_it_
     names.set_texts("_dmarc.example.org", &["v=DMARC1; p=none"]);
     let found = Findings::of(&app, &names);
     assert_eq!(found.code, 0, "{:#?}", found.list);
-    ["spf", "dkim", "dmarc", "ptr"].map(|check| found.only(check, "ok"));
+    for check in ["spf", "dkim", "dmarc", "ptr"] {
+        found.only(check, "ok");
+    }
     let said = app.ok(&["doctor", "--name-server", &names.address.to_string()]);
-    assert!(said.contains("ok           smtp           localhost:") && said.contains("checks passed, "), "{said}");
+    assert!(
+        said.contains("ok           smtp           localhost:") && said.contains("checks passed, "),
+        "{said}"
+    );
     assert!(smtp.mails().is_empty(), "nothing is sent");
     // Records that are there and do not fit.
     names.set_texts("example.org", &["v=spf1 +all"]);
@@ -162,18 +174,29 @@ fn what_is_wrong_around_courant_is_said_with_what_to_do() {
     let found = Findings::of(&app, &names);
     assert_eq!(found.code, 1);
     assert!(found.one("smtp", "failed", "it refuses the login").contains("username and password"));
-    assert!(found.one("address", "failed", "atom.xml is sent with the Content-Type text/xml").contains("application/atom+xml"));
+    assert!(
+        found
+            .one("address", "failed", "atom.xml is sent with the Content-Type text/xml")
+            .contains("application/atom+xml")
+    );
     found.one("address", "warning", "is redirected to https://www.example.org/");
     found.one("address", "ok", "rss.xml");
     assert!(found.one("unsubscribe", "failed", "is not answered by courant").contains("GET and POST"));
     assert!(found.one("clock", "failed", "the clock is 7200 s away").contains("time service"));
     // Nobody answers at the address, at the mail server, and as a name server.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let text = app.read("feeds.toml").replace(front.server.url("").trim_end_matches('/'), &format!("http://{nobody}"));
-    app.write("feeds.toml", text.replace(&format!("localhost:{}", smtp.port), &format!("localhost:{}", nobody.port())));
+    let text = app
+        .read("feeds.toml")
+        .replace(front.server.url("").trim_end_matches('/'), &format!("http://{nobody}"));
+    app.write(
+        "feeds.toml",
+        text.replace(&format!("localhost:{}", smtp.port), &format!("localhost:{}", nobody.port())),
+    );
     let ran = app.run(&["doctor", "--name-server", &nobody.to_string()]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
-    for wanted in ["failed       address        http://127.0.0.1", "failed       smtp ", "failed       dns ", "  > "] {
+    for wanted in
+        ["failed       address        http://127.0.0.1", "failed       smtp ", "failed       dns ", "  > "]
+    {
         assert!(ran.stdout.contains(wanted), "{wanted} is not in {}", ran.stdout);
     }
     assert!(ran.stderr.contains("checks failed"), "{}", ran.stderr);
@@ -199,7 +222,9 @@ fn links_that_another_store_signed_are_found() {
     let found = Findings::of(&other, &names);
     assert!(found.one("unsubscribe", "failed", "a courant with another store").contains("[store]"));
     // Mail goes to a folder: nothing of it is looked at, and no server is asked.
-    ["dns", "smtp", "spf", "dkim", "dmarc", "ptr"].map(|check| found.only(check, "not_checked"));
+    for check in ["dns", "smtp", "spf", "dkim", "dmarc", "ptr"] {
+        found.only(check, "not_checked");
+    }
 }
 
 #[test]

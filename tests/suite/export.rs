@@ -26,7 +26,12 @@ fn site() -> Server {
     Server::start(|request: &Request| {
         Reply::ok(match request.target.as_str() {
             "/town" => rss(&[
-                ("a", "A bridge \"quoted\", and \\n more", 18, &"Long words, \t =1+1 and «others». ".repeat(60)),
+                (
+                    "a",
+                    "A bridge \"quoted\", and \\n more",
+                    18,
+                    &"Long words, \t =1+1 and «others». ".repeat(60),
+                ),
                 ("b", "The library opens", 19, "From here on\nthere are &lt;b&gt;books&lt;/b&gt;."),
             ]),
             _ => rss(&[("h", "Ships in the harbour", 19, "Three of them came.")]),
@@ -39,7 +44,15 @@ fn lived_in(rest: &str) -> App {
     let mut app = App::new(rest);
     app.ok(&["run"]);
     for address in ["ana@example.org", "Bea@example.org", "gone@example.org", "left@example.org"] {
-        app.ok(&["subscribers", "add", address, "--cadence", "daily", "--consent", "=HYPERLINK(\"x\"), said 'yes'"]);
+        app.ok(&[
+            "subscribers",
+            "add",
+            address,
+            "--cadence",
+            "daily",
+            "--consent",
+            "=HYPERLINK(\"x\"), said 'yes'",
+        ]);
     }
     app.ok(&["subscribers", "erase", "gone@example.org"]);
     app.write("left.csv", "email,status\nleft@example.org,unsubscribed\nnever@example.org,bounced\n");
@@ -135,8 +148,7 @@ fn the_files_of_an_export_are_what_other_programs_read() {
     assert_eq!((lines("out/rulings.jsonl").len(), lines("out/labels.jsonl").len()), (1, 1));
     let mut sheet = csv::Reader::from_path(app.path("out/subscribers.csv")).unwrap();
     let names = sheet.headers().unwrap().clone();
-    let people: Vec<BTreeMap<String, String>> =
-        sheet.deserialize().map(|person| person.unwrap()).collect();
+    let people: Vec<BTreeMap<String, String>> = sheet.deserialize().map(|person| person.unwrap()).collect();
     assert!(names.iter().any(|name| name == "consent_source"));
     let ana = people.iter().find(|person| person["address"] == "ana@example.org").unwrap();
     assert_eq!(ana["consent_source"], "'=HYPERLINK(\"x\"), said 'yes'", "no spreadsheet runs it");

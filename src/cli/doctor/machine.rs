@@ -62,8 +62,9 @@ fn disks(config: &Config) -> Vec<Finding> {
                 seen.push(space);
                 findings.push(room(folder, space));
             }
-            Err(error) => findings
-                .push(Finding::not_checked("disk", format!("{}: {error}", folder.display()))),
+            Err(error) => {
+                findings.push(Finding::not_checked("disk", format!("{}: {error}", folder.display())))
+            }
         }
     }
     findings
@@ -97,9 +98,11 @@ fn authorities() -> Finding {
             "this machine trusts no authority, so that nothing can be read or sent over TLS",
             "install the package ca-certificates",
         ),
-        Some(fault) => {
-            Finding::warning(CHECK, format!("{said}; one cannot be read: {fault}"), "install ca-certificates again")
-        }
+        Some(fault) => Finding::warning(
+            CHECK,
+            format!("{said}; one cannot be read: {fault}"),
+            "install ca-certificates again",
+        ),
         None => Finding::ok(CHECK, said),
     }
 }
@@ -126,11 +129,9 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_nearly_full_is_said_before_and_when_work_ends() {
-        for (free, state) in [
-            (100 << 20, CheckState::Failed),
-            (1 << 30, CheckState::Warning),
-            (100 << 30, CheckState::Ok),
-        ] {
+        for (free, state) in
+            [(100 << 20, CheckState::Failed), (1 << 30, CheckState::Warning), (100 << 30, CheckState::Ok)]
+        {
             let found = room(Path::new("/srv"), DiskSpace { free, total: 200 << 30 });
             assert_eq!(found.state, state, "{}", found.message);
             assert_eq!(found.fix.is_some(), state != CheckState::Ok);

@@ -45,7 +45,11 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
 }
 
 fn no_names(error: &dyn std::fmt::Display) -> Finding {
-    Finding::failed("dns", error.to_string(), "see /etc/resolv.conf, and whether the network lets name servers answer")
+    Finding::failed(
+        "dns",
+        error.to_string(),
+        "see /etc/resolv.conf, and whether the network lets name servers answer",
+    )
 }
 
 /// Whether a name server answers at all.
@@ -62,13 +66,17 @@ async fn log_in(patient: &Patient<'_>) -> Vec<Finding> {
     let smtp = match app::transport(mail) {
         Ok(Transport::Smtp(smtp)) => smtp,
         // That is a fault of the configuration.
-        Ok(Transport::Directory(_)) | Err(_) => return vec![Finding::not_checked(CHECK, "it cannot be set up")],
+        Ok(Transport::Directory(_)) | Err(_) => {
+            return vec![Finding::not_checked(CHECK, "it cannot be set up")];
+        }
     };
     let tried = smtp.try_out().await.into_iter().map(|(server, result)| match result {
         Ok(()) => Finding::ok(CHECK, format!("{server} takes the log-in")),
-        Err(reason) => {
-            Finding::failed(CHECK, reason, "see [mail] transport, username and password, and what the provider wants")
-        }
+        Err(reason) => Finding::failed(
+            CHECK,
+            reason,
+            "see [mail] transport, username and password, and what the provider wants",
+        ),
     });
     tried.collect()
 }
@@ -153,7 +161,10 @@ async fn reverse_of(names: &NameService, host: &str, address: IpAddr) -> Finding
     };
     for name in &known {
         if names.addresses(name).await.is_ok_and(|found| found.contains(&address)) {
-            return Finding::ok(CHECK, format!("{address} ({host}) is called {name}, and {name} leads back to it"));
+            return Finding::ok(
+                CHECK,
+                format!("{address} ({host}) is called {name}, and {name} leads back to it"),
+            );
         }
     }
     if !is_public {
@@ -163,7 +174,9 @@ async fn reverse_of(names: &NameService, host: &str, address: IpAddr) -> Finding
         Some(name) => format!("{address} ({host}) is called {name}, which does not lead back to it"),
         None => format!("{address} ({host}) has no name"),
     };
-    let fix = format!("whoever you have {address} from can set its name (PTR) to that of the mail server, if it is yours");
+    let fix = format!(
+        "whoever you have {address} from can set its name (PTR) to that of the mail server, if it is yours"
+    );
     // A relay may send from other addresses.
     Finding::warning(CHECK, what, fix)
 }

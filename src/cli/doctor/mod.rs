@@ -59,7 +59,12 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(check: &'static str, state: CheckState, message: impl Into<String>, fix: Option<String>) -> Finding {
+    fn new(
+        check: &'static str,
+        state: CheckState,
+        message: impl Into<String>,
+        fix: Option<String>,
+    ) -> Finding {
         Finding { check, state, message: message.into(), fix }
     }
 

@@ -56,7 +56,9 @@ async fn published(client: &Client, channel: &str) -> Vec<Finding> {
         match client.glance(&url).await {
             Ok(seen) => findings.push(page(CHECK, &address, &seen, &media_type(file))),
             Err(error) => {
-                let fix = format!("see [channel] url: {channel} has to lead to courant serve, or to the published files");
+                let fix = format!(
+                    "see [channel] url: {channel} has to lead to courant serve, or to the published files"
+                );
                 findings.push(Finding::failed(CHECK, format!("{address}: {error}"), fix));
                 break;
             }
@@ -94,7 +96,8 @@ fn page(check: &'static str, address: &str, seen: &Glance, wanted: &str) -> Find
 /// Whether links to leave work: the one in this request is signed, and nobody is behind it.
 async fn leaving(config: &Config, client: &Client, public: &str) -> Finding {
     const CHECK: &str = "unsubscribe";
-    let secret = store::open(&config.store).and_then(|store| Ok(store.read(|r| r.mailing().secret("signing"))?));
+    let secret =
+        store::open(&config.store).and_then(|store| Ok(store.read(|r| r.mailing().secret("signing"))?));
     let Ok(Some(secret)) = secret else {
         return Finding::not_checked(CHECK, "there is no key that signs links yet: courant run makes it");
     };
@@ -103,7 +106,9 @@ async fn leaving(config: &Config, client: &Client, public: &str) -> Finding {
     let Ok(url) = Url::parse(&format!("{address}{token}")) else {
         return Finding::not_checked(CHECK, format!("{address} is no address"));
     };
-    let fix = format!("see that courant serve runs, and that the web server hands {address} over to it, with GET and POST");
+    let fix = format!(
+        "see that courant serve runs, and that the web server hands {address} over to it, with GET and POST"
+    );
     match client.glance(&url).await {
         Ok(seen) if seen.status == 200 && seen.has_policy => {
             Finding::ok(CHECK, format!("links below {address} lead to the page that asks"))
@@ -115,7 +120,10 @@ async fn leaving(config: &Config, client: &Client, public: &str) -> Finding {
         ),
         Ok(seen) => Finding::failed(
             CHECK,
-            format!("{address} is not answered by courant ({}): links to leave and one click in mail programs do nothing", seen.status),
+            format!(
+                "{address} is not answered by courant ({}): links to leave and one click in mail programs do nothing",
+                seen.status
+            ),
             fix,
         ),
         Err(error) => Finding::failed(CHECK, format!("{address}: {error}"), fix),

@@ -37,7 +37,10 @@ impl Keys {
             return "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned();
         }
         let key = app.read("rsa.pub");
-        format!("v=DKIM1; k=rsa; p={}", key.lines().filter(|line| !line.contains("-----")).collect::<String>())
+        format!(
+            "v=DKIM1; k=rsa; p={}",
+            key.lines().filter(|line| !line.contains("-----")).collect::<String>()
+        )
     }
 
     /// What dkimpy says of each signature of a mail: algorithm, whether it verifies, whether it covers the headers to leave by.
