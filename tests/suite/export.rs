@@ -107,11 +107,13 @@ fn what_is_exported_comes_back_byte_for_byte_and_work_goes_on_from_there() {
     let mut app = lived_in(&rest);
     let mut other = App::new(&rest);
     comes_back(&app, &other);
+    let sent = app.outbox().len();
     // Nobody is told anything twice, and who left stays out.
     for app in [&mut app, &mut other] {
         app.at("2022-10-23T09:00:00Z").ok(&["run"]);
     }
-    assert_eq!(other.outbox().len(), app.outbox().len() - 4, "what was sent before is not sent again");
+    assert!(sent > 0);
+    assert_eq!(other.outbox().len(), app.outbox().len() - sent, "what was sent before is not sent again");
     let ran = other.run(&["subscribers", "add", "never@example.org"]);
     assert!(ran.code == 2 && ran.stderr.contains("is kept out (bounced)"), "{}", ran.stderr);
     // What is there is not overwritten, unless that is wanted.
