@@ -43,7 +43,7 @@ use crate::support::templates::Templates;
 use crate::support::terminal::errln;
 use crate::view::Catalog;
 
-use self::parts::{dkim, duration, hub_address, mailbox, refresher, secret, store_folder};
+use self::parts::{duration, hub_address, mailbox, refresher, secret, store_folder};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
@@ -58,7 +58,8 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{
-    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, mail_tls, renderer, transport, trial,
+    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, dkim, mail_tls, mailbox, renderer,
+    transport, trial,
 };
 pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;

@@ -25,6 +25,7 @@ pub mod classify;
 pub mod dedupe;
 pub mod deliver;
 pub mod digest;
+pub mod export;
 pub mod extract;
 pub mod fetch;
 pub mod normalize;

@@ -80,6 +80,13 @@ fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// A file with certificates of authorities.
+fn authorities(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    let pem = read(path)?;
+    tls::certificates(&pem).map_err(|fault| Usage(format!("ca_file: {}: {fault}", path.display())))?;
+    Ok(pem)
+}
+
 /// The configured HTTP client.
 ///
 /// # Errors
@@ -93,7 +100,7 @@ pub fn client(fetch: &config::FetchConfig) -> anyhow::Result<Client> {
         per_host: fetch.per_host,
         guard: Guard { allowed: fetch.allow.clone(), proxy_hosts: fetch.proxy_hosts.clone() },
         proxy: fetch.proxy.clone(),
-        extra_roots_pem: fetch.ca_file.as_ref().map(read).transpose()?,
+        extra_roots_pem: fetch.ca_file.as_ref().map(authorities).transpose()?,
     };
     Client::new(settings).context("the HTTP client cannot be set up")
 }
@@ -116,7 +123,11 @@ pub fn renderer(fetch: &config::FetchConfig) -> anyhow::Result<Option<Renderer>>
     Ok(Some(Renderer::new(client(&own)?, address.clone())))
 }
 
-pub(super) fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
+/// The signer with a configured key.
+///
+/// # Errors
+/// When the key cannot be used.
+pub fn dkim(config: &config::DkimSettings) -> anyhow::Result<Arc<Signer>> {
     let key = DkimKey {
         domain: &config.domain,
         selector: &config.selector,
@@ -141,7 +152,7 @@ pub fn mail_tls(mail: &MailConfig) -> anyhow::Result<Arc<rustls::ClientConfig>> 
 }
 
 /// A mailbox with its domain in ASCII (RFC 5891), which every server accepts and signatures require.
-pub(super) fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
+pub fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
     let wrong = || format!("\"{text}\" is not a valid mail address");
     let mailbox: Mailbox = text.parse().with_context(wrong)?;
     let domain = ascii_domain(mailbox.email.domain()).with_context(wrong)?;

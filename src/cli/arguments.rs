@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{alarms, desk, import_sources, probe, store, subscribers, token, topics};
+use super::{alarms, desk, doctor, export, import_sources, probe, store, subscribers, token, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -116,6 +116,8 @@ pub(super) enum Command {
         #[arg(long, default_value = "127.0.0.1:2424")]
         listen: String,
     },
+    /// Look at everything that an installation needs: store, disk, clock, mail server, records of the domain, public address.
+    Doctor(doctor::DoctorOptions),
     /// Check, copy, back up or restore the store.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -131,9 +133,12 @@ pub(super) enum Command {
     Probe(probe::ProbeArguments),
     /// Show what is read at a web address, and add it to the sources in the configuration.
     Add(import_sources::AddSource),
-    /// Add the feeds of another program to the sources in the configuration.
+    /// Bring feeds or subscribers of another program, or everything that was exported.
     #[command(subcommand)]
-    Import(import_sources::SourceList),
+    Import(import_sources::ImportCommand),
+    /// Write everything that is stored, or the list of sources, in open formats.
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// List the stored entries.
     Entries {
         /// Output format.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::app::{App, Usage};
+use crate::app::{App, Usage, progress};
 use crate::pipeline::mail::import::{Import, Imported};
 use crate::store::{Unit, Write};
 use crate::subscriber_csv::{self, CsvRow, CsvTable, RowDecision, TableContext};
@@ -18,6 +18,13 @@ pub(super) struct ImportOptions {
     /// How these people gave their consent, where the file does not say.
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
+    #[command(flatten)]
+    rules: ImportRules,
+}
+
+/// How tables of subscribers are imported.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ImportRules {
     /// Only check and report; store nothing.
     #[arg(long)]
     dry_run: bool,
@@ -30,6 +37,14 @@ pub(super) struct ImportOptions {
     /// Update subscribers who are already on the list from the file.
     #[arg(long)]
     update: bool,
+}
+
+/// A table with the file that it stands in.
+pub(super) struct FileTable {
+    pub(super) path: PathBuf,
+    pub(super) table: CsvTable,
+    /// How consent is known, for rows that do not say.
+    pub(super) consent: Option<String>,
 }
 
 /// Number of rows by outcome.
@@ -47,38 +62,61 @@ struct Counts {
 /// # Errors
 /// When the table has faults, it cannot be read, or the store fails.
 pub(super) fn import(app: &App, options: &ImportOptions) -> anyhow::Result<()> {
-    let file = options.file.display();
-    let mut table = read(app, options)?;
-    if !table.unclear.is_empty() {
-        table.unclear.iter().for_each(|why| errln!("{file}:1: {why}"));
+    let table = read(app, &options.file, &options.rules)?;
+    let table = FileTable { path: options.file.clone(), table, consent: options.consent.clone() };
+    import_tables(app, vec![table], &options.rules)
+}
+
+/// Imports tables, all rows of all of them or none.
+///
+/// # Errors
+/// As above.
+pub(super) fn import_tables(
+    app: &App,
+    mut tables: Vec<FileTable>,
+    rules: &ImportRules,
+) -> anyhow::Result<()> {
+    let mut is_unclear = false;
+    for FileTable { path, table, .. } in &tables {
+        table.unclear.iter().for_each(|why| errln!("{}:1: {why}", path.display()));
+        is_unclear |= !table.unclear.is_empty();
+    }
+    if is_unclear {
         return Err(Usage("nothing was imported: the table does not make clear who wants mail".into()).into());
     }
-    ask_for_consent(&mut table, options.consent.is_some());
-    table.faults.sort();
-    table.faults.iter().for_each(|(line, fault)| errln!("{file}:{line}: {fault}"));
-    table.hints.iter().for_each(|(line, hint)| errln!("{file}:{line}: hint: {hint}"));
-    if !table.faults.is_empty() && !options.skip_faulty {
+    let (mut faults, mut valid) = (0, 0);
+    for FileTable { path, table, consent } in &mut tables {
+        ask_for_consent(table, consent.is_some());
+        table.faults.sort();
+        table.faults.iter().for_each(|(line, fault)| errln!("{}:{line}: {fault}", path.display()));
+        table.hints.iter().for_each(|(line, hint)| errln!("{}:{line}: hint: {hint}", path.display()));
+        faults += table.faults.len();
+        valid += table.rows.len();
+    }
+    if faults > 0 && !rules.skip_faulty {
         return Err(Usage(format!(
-            "{}, nothing was imported (--skip-faulty imports the rows that are right: {})",
-            many(table.faults.len(), "fault", "faults"),
-            table.rows.len()
+            "{}, nothing was imported (--skip-faulty imports the rows that are right: {valid})",
+            many(faults, "fault", "faults")
         ))
         .into());
     }
-    let counts = keep(app, options, &table)?;
-    print_summary(&counts, table.faults.len(), options.dry_run);
+    let counts = keep(app, &tables, rules)?;
+    print_summary(&counts, faults, rules.dry_run);
     Ok(())
 }
 
-fn read(app: &App, options: &ImportOptions) -> anyhow::Result<CsvTable> {
-    let path: &Path = &options.file;
+/// Reads a table.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub(super) fn read(app: &App, path: &Path, rules: &ImportRules) -> anyhow::Result<CsvTable> {
     let reader = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let reading = TableContext {
         options: &app.subscription_options(),
         language: &app.config.channel.language,
         file: &name,
-        ignored: &options.ignore_column,
+        ignored: &rules.ignore_column,
         now: app.clock.now(),
     };
     Ok(subscriber_csv::read(reader, &reading))
@@ -97,39 +135,48 @@ fn ask_for_consent(table: &mut CsvTable, has_consent: bool) {
 }
 
 /// Imports all rows in one unit of work: an interrupted import leaves nothing.
-fn keep(app: &App, options: &ImportOptions, table: &CsvTable) -> anyhow::Result<Counts> {
-    let import = Import {
-        key: &app.sender.key,
-        consent: options.consent.as_deref().unwrap_or_default(),
-        is_own: table.is_own,
-        updates: options.update,
-        now: app.clock.now(),
-    };
+fn keep(app: &App, tables: &[FileTable], rules: &ImportRules) -> anyhow::Result<Counts> {
+    let bar = progress(tables.iter().map(|table| table.table.rows.len() as u64).sum(), "rows");
     let imported = |w: &Unit<Write>| -> anyhow::Result<(Counts, Vec<String>)> {
         let (mut counts, mut lines) = (Counts::default(), Vec::new());
-        for row in &table.rows {
-            let mut told =
-                |what: String| lines.push(format!("{}:{}: {what}", options.file.display(), row.line));
-            match import.take(w, row)? {
-                Imported::Added => counts.added += 1,
-                Imported::Known => counts.known += 1,
-                Imported::Updated => counts.updated += 1,
-                Imported::Suppressed => {
-                    counts.suppressed += 1;
-                    told(format!("kept out from now on: {}", row.why));
-                }
-                Imported::LeftOut(why) => {
-                    counts.left_out += 1;
-                    told(format!("left out: {why}"));
-                }
+        for FileTable { path, table, consent } in tables {
+            let import = Import {
+                key: &app.sender.key,
+                consent: consent.as_deref().unwrap_or_default(),
+                is_own: table.is_own,
+                updates: rules.update,
+                now: app.clock.now(),
+            };
+            for row in &table.rows {
+                bar.inc(1);
+                let told = counts.note(&import.take(w, row)?, row);
+                lines.extend(told.map(|what| format!("{}:{}: {what}", path.display(), row.line)));
             }
         }
         Ok((counts, lines))
     };
-    let (counts, lines) =
-        if options.dry_run { app.store().try_out(imported)? } else { app.store().write(imported)? };
+    let imported = if rules.dry_run { app.store().try_out(imported) } else { app.store().write(imported) };
+    bar.finish_and_clear();
+    let (counts, lines) = imported?;
     lines.iter().for_each(|line| errln!("{line}"));
     Ok(counts)
+}
+
+impl Counts {
+    /// Counts a row; answers what the operator has to know of it.
+    fn note(&mut self, imported: &Imported, row: &CsvRow) -> Option<String> {
+        let (count, told) = match imported {
+            Imported::Added => (&mut self.added, None),
+            Imported::Known => (&mut self.known, None),
+            Imported::Updated => (&mut self.updated, None),
+            Imported::Suppressed => {
+                (&mut self.suppressed, Some(format!("kept out from now on: {}", row.why)))
+            }
+            Imported::LeftOut(why) => (&mut self.left_out, Some(format!("left out: {why}"))),
+        };
+        *count += 1;
+        told
+    }
 }
 
 fn print_summary(counts: &Counts, faulty: usize, is_dry: bool) {

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::import_people::PeopleExport;
 use super::probe::{self, ProbeArguments};
 use super::source_file::{self, NewSource, SourceFate};
 use crate::app::Usage;
@@ -22,7 +23,7 @@ pub(super) enum FolderUse {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum SourceList {
+pub(super) enum ImportCommand {
     /// The feeds of an OPML file, as miniflux, FreshRSS, Feedly and other readers export it.
     Opml {
         /// The file.
@@ -41,6 +42,22 @@ pub(super) enum SourceList {
         /// Write the new sources into the configuration; without it, only show them.
         #[arg(long)]
         write: bool,
+    },
+    /// Subscribers of listmonk: its exports of subscribers (CSV), in a file or a folder.
+    Listmonk(PeopleExport),
+    /// Subscribers of Mailchimp: the exports of an audience (CSV), unpacked, in a file or a folder.
+    Mailchimp(PeopleExport),
+    /// Members of Ghost: its export of members (CSV), in a file or a folder.
+    Ghost(PeopleExport),
+    /// Subscribers of Substack: its export (CSV), in a file or a folder.
+    Substack(PeopleExport),
+    /// Everything that `courant export all` wrote, into an empty store.
+    All {
+        /// The folder.
+        dir: PathBuf,
+        /// Replace what the store holds.
+        #[arg(long)]
+        replace: bool,
     },
 }
 
@@ -74,6 +91,7 @@ pub(super) async fn add(
     }
     let title = reading.title().unwrap_or_default().to_owned();
     let source = NewSource {
+        id: None,
         name: wanted.id.clone().unwrap_or_else(|| title.clone()),
         address: wanted.address.clone(),
         partner: wanted.partner.clone().or(Some(title)),
@@ -91,14 +109,15 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// `courant import`.
+/// `courant import opml` and `planet`.
 ///
 /// # Errors
 /// When the file is not what it should be, or the configuration cannot be changed.
-pub(super) fn import(list: &SourceList, path: &Path) -> anyhow::Result<()> {
+pub(super) fn import(list: &ImportCommand, path: &Path) -> anyhow::Result<()> {
     let (wanted, is_written) = match list {
-        SourceList::Opml { file, folders, write } => (from_opml(file, *folders)?, *write),
-        SourceList::Planet { file, write } => (from_planet(file)?, *write),
+        ImportCommand::Opml { file, folders, write } => (from_opml(file, *folders)?, *write),
+        ImportCommand::Planet { file, write } => (from_planet(file)?, *write),
+        _ => return Ok(()),
     };
     let fates = source_file::add(path, &wanted, !is_written)?;
     let (mut new, mut known, mut refused) = (0usize, 0usize, 0usize);
@@ -137,6 +156,7 @@ fn from_opml(file: &Path, folders: FolderUse) -> anyhow::Result<Vec<NewSource>> 
         partner: feed.folders.last().filter(|_| folders == FolderUse::Partner).cloned(),
         tags: if folders == FolderUse::Tags { feed.folders } else { Vec::new() },
         language: feed.language.filter(|language| is_language_tag(language)),
+        id: feed.source,
         name: feed.title,
         address: feed.address,
     };

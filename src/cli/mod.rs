@@ -7,7 +7,10 @@ pub mod cluster;
 pub mod demo;
 mod desk;
 mod digest;
+mod doctor;
+mod export;
 mod import;
+mod import_people;
 mod import_sources;
 mod list;
 mod output;
@@ -32,6 +35,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 
 use self::arguments::{Arguments, Command, ListFormat, LogFormat};
+use self::import_sources::ImportCommand;
 use crate::app::{self, App, INTERRUPTED_CODE, Interrupted, Signals, Usage};
 use crate::config::{self, ConfigError, ServiceManager};
 use crate::pipeline::mail::outbox::Deliveries;
@@ -105,6 +109,9 @@ async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<(
             return demo::run(dir, *keep_serving, arguments.now, &signals).await;
         }
         Command::Check => return check(&find(arguments)?),
+        Command::Doctor(options) => {
+            return doctor::doctor(options, &find(arguments)?, clock.now()).await;
+        }
         Command::Schema => {
             outln!("{:#}", config::schema());
             return Ok(());
@@ -117,7 +124,13 @@ async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<(
         Command::Add(wanted) => {
             return import_sources::add(wanted, arguments.verbose > 0, &find(arguments)?, clock.now()).await;
         }
-        Command::Import(list) => return import_sources::import(list, &find(arguments)?),
+        Command::Import(list @ (ImportCommand::Opml { .. } | ImportCommand::Planet { .. })) => {
+            return import_sources::import(list, &find(arguments)?);
+        }
+        Command::Import(ImportCommand::All { dir, replace }) => {
+            return export::bring_back(dir, *replace, &find(arguments)?);
+        }
+        Command::Export(wanted) => return export::export(wanted, &find(arguments)?),
         Command::Store(wanted) => return store::store(wanted, arguments.config.as_deref()),
         Command::Cluster { file } => return stories::cluster(file),
         // A model can be trained and asked where nothing else is set up.
@@ -186,6 +199,7 @@ async fn run_with(
             digest::digest_now(&app, only.as_deref(), *dry_run).await
         }
         Command::Desk(wanted) => desk::desk(&app, wanted),
+        Command::Import(wanted) => import_people::import(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Alarms(wanted) => alarms::alarms(&app, wanted),
         Command::Token(wanted) => token::token(&app, wanted),
@@ -214,7 +228,8 @@ async fn run_with(
         | Command::Check
         | Command::Schema
         | Command::Add(_)
-        | Command::Import(_)
+        | Command::Export(_)
+        | Command::Doctor(_)
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Store(_)

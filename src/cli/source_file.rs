@@ -19,6 +19,8 @@ const ID_CHARS_MAX: usize = 40;
 /// A source that may be added.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NewSource {
+    /// The id that it had in another courant.
+    pub(super) id: Option<String>,
     /// What its id is made of, and what readers see if there is no partner.
     pub(super) name: String,
     pub(super) address: String,
@@ -81,7 +83,8 @@ fn fates(known: &[Source], wanted: &[NewSource]) -> Vec<SourceFate> {
         if let Some(id) = addresses.get(&place(&url)) {
             return SourceFate::Known(id.clone());
         }
-        let id = free_id(&ids, &source.name, &url);
+        let known = source.id.clone().filter(|id| !ids.contains(id));
+        let id = known.unwrap_or_else(|| free_id(&ids, &source.name, &url));
         ids.insert(id.clone());
         addresses.insert(place(&url), id.clone());
         SourceFate::New(id)

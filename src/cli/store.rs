@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use crate::app::Usage;
+use crate::app::{Usage, progress};
 use crate::config;
 use crate::model::store_url::StoreUrl;
-use crate::store::{CopiedTable, Store};
+use crate::store::{CopiedTable, CopyProgress, Store};
 use crate::support::clock::TokenSource;
 use crate::support::files;
 use crate::support::terminal::outln;
@@ -66,7 +66,11 @@ fn configured(config: Option<&Path>) -> anyhow::Result<Store> {
     open(&config::load(&config::find(config)?)?.store)
 }
 
-fn open(url: &StoreUrl) -> anyhow::Result<Store> {
+/// Opens a store for a command that needs nothing else.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(super) fn open(url: &StoreUrl) -> anyhow::Result<Store> {
     Ok(Store::open(url, &TokenSource::System.token()?)?)
 }
 
@@ -89,9 +93,20 @@ fn copy(from: &str, to: &str, is_replaced: bool) -> anyhow::Result<()> {
         return Err(Usage("both addresses are the same".into()).into());
     }
     is_there(&from)?;
-    let copied = open(&from)?.copy_to(&open(&to)?, is_replaced).with_context(|| to.to_string())?;
+    let copied = copy_all(&open(&from)?, &open(&to)?, is_replaced).with_context(|| to.to_string())?;
     report(&copied);
     Ok(())
+}
+
+/// Copies with a progress bar on a terminal.
+fn copy_all(from: &Store, to: &Store, is_replaced: bool) -> anyhow::Result<Vec<CopiedTable>> {
+    let bar = progress(0, "rows");
+    let copied = from.copy_to(to, is_replaced, |progress| match progress {
+        CopyProgress::Total(rows) => bar.set_length(rows),
+        CopyProgress::Rows(rows) => bar.inc(rows),
+    });
+    bar.finish_and_clear();
+    Ok(copied?)
 }
 
 /// A file that is not there would be made.
@@ -112,7 +127,7 @@ fn restore(file: &Path, store: &Store, is_replaced: bool) -> anyhow::Result<()> 
     let restored = (|| {
         let copy = folder.join("courant.db");
         std::fs::copy(file, &copy)?;
-        Ok(open(&StoreUrl::Sqlite(copy))?.copy_to(store, is_replaced)?)
+        copy_all(&open(&StoreUrl::Sqlite(copy))?, store, is_replaced)
     })();
     let _ = std::fs::remove_dir_all(&folder);
     let copied: anyhow::Result<Vec<CopiedTable>> = restored;

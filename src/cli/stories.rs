@@ -170,8 +170,15 @@ pub(super) fn split(app: &App, name: &str) -> anyhow::Result<()> {
 /// `courant recluster`.
 pub(super) fn recluster(app: &App, is_dry: bool) -> anyhow::Result<()> {
     let store = app.store();
-    maintenance::make_ready(store, |_| true)?;
-    let bar = progress(store.read(|r| r.entries().count())?, "entries");
+    let entries = store.read(|r| r.entries().count())?;
+    let bar = progress(entries, "entries ready to be compared");
+    let ready = maintenance::make_ready(store, |count| {
+        bar.inc(count as u64);
+        true
+    });
+    bar.finish_and_clear();
+    ready?;
+    let bar = progress(entries, "entries");
     let changes = maintenance::recluster(store, is_dry, |count| bar.inc(count as u64));
     bar.finish_and_clear();
     let changes = changes?;

@@ -1,6 +1,7 @@
 //! `feeds.toml`: read and validated as a whole, reporting all faults at once. Besides the command line, the only place that
 //! accesses the environment (for secrets, and for keys that it sets).
 
+mod descriptions;
 mod fetch;
 mod mail;
 mod outlet;
@@ -327,6 +328,7 @@ pub fn schema() -> serde_json::Value {
     let mut schema = recorded().schema();
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "courant".into();
+    descriptions::describe(&mut schema);
     schema
 }
 

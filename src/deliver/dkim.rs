@@ -5,9 +5,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::{PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use sha2::{Digest as _, Sha256};
+
+use super::records::PublicKey;
 
 /// Headers that are oversigned, so that one added in transit breaks the signature (RFC 6376 section 8.15).
 const OVERSIGNED: [&str; 9] = [
@@ -45,6 +47,26 @@ pub struct DkimKey<'a> {
     /// RSA: PKCS#1 or PKCS#8 in PEM; Ed25519: 32 bytes in Base64.
     pub key: &'a str,
     pub is_ed25519: bool,
+}
+
+/// A public RSA key with its algorithm (SubjectPublicKeyInfo, RFC 5280 section 4.1), in DER.
+fn with_algorithm(key: &[u8]) -> Vec<u8> {
+    /// rsaEncryption, without parameters (RFC 3279 section 2.3.1).
+    const RSA: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    let element = |tag: u8, contents: &[u8]| {
+        let length = contents.len().to_be_bytes();
+        let short: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
+        let mut out = vec![tag];
+        if contents.len() >= 0x80 {
+            out.push(0x80 | short.len() as u8);
+        }
+        out.extend(if contents.is_empty() { vec![0] } else { short });
+        out.extend_from_slice(contents);
+        out
+    };
+    // A bit string whose last byte is used whole.
+    let bits = element(3, &[&[0], key].concat());
+    element(0x30, &[&RSA[..], &bits].concat())
 }
 
 /// A key that cannot be used, and why.
@@ -118,6 +140,19 @@ impl Signer {
         let domain =
             crate::model::mail_address::ascii_domain(key.domain).ok_or_else(|| wrong(KeyFault::Domain))?;
         Ok(Signer { domain, selector: key.selector.to_owned(), key: signing })
+    }
+
+    /// The key that receivers need.
+    pub fn public_key(&self) -> PublicKey {
+        let (domain, selector) = (self.domain.clone(), self.selector.clone());
+        let (algorithm, bytes, bare) = match &self.key {
+            DkimSigningKey::Rsa(pair) => {
+                let bare = pair.public().as_ref().to_vec();
+                ("rsa", with_algorithm(&bare), Some(bare))
+            }
+            DkimSigningKey::Ed25519(pair) => ("ed25519", pair.public_key().as_ref().to_vec(), None),
+        };
+        PublicKey { domain, selector, algorithm, bytes, bare }
     }
 
     /// The signature header of a message, with its line end. Headers and body are given exactly as sent.

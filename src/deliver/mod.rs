@@ -4,6 +4,7 @@ mod connection;
 pub mod dkim;
 pub mod login;
 pub mod message;
+pub mod records;
 pub mod smtp;
 pub mod tls;
 pub mod transport;

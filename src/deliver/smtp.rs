@@ -375,6 +375,23 @@ impl Smtp {
         }
     }
 
+    /// Connects to each server, logs in where there is a user name, and leaves; nothing is sent. Answers what each is called, and how it
+    /// went.
+    pub async fn try_out(&self) -> Vec<(String, Result<(), String>)> {
+        let mut tried = Vec::new();
+        for at in 0..self.servers.len() {
+            let result = match self.open(at).await {
+                Ok(connection) => {
+                    connection.quit().await;
+                    Ok(())
+                }
+                Err((command, fault)) => Err(self.out_of_use(at, command, &fault).to_string()),
+            };
+            tried.push((self.server_name(at), result));
+        }
+        tried
+    }
+
     /// The error while a server is skipped.
     fn out_of_use(&self, at: usize, command: SmtpCommand, fault: &SmtpFault) -> DeliverError {
         let Server { host, port, .. } = &self.servers[at];

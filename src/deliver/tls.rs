@@ -21,6 +21,22 @@ pub enum TlsError {
     NotSetUp(Error),
 }
 
+/// The certificates in a PEM text.
+///
+/// # Errors
+/// When there is none.
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.map_err(TlsError::BrokenPem)?;
+    if found.is_empty() { Err(TlsError::NoCertificate) } else { Ok(found) }
+}
+
+/// How many authorities the system trusts, and what of their certificates could not be read.
+pub fn system_roots() -> (usize, Vec<String>) {
+    let found = rustls_native_certs::load_native_certs();
+    (found.certs.len(), found.errors.iter().map(ToString::to_string).collect())
+}
+
 /// TLS that trusts the system's authorities and the operator's own certificates: authorities, or the exact certificate of a
 /// server.
 ///
@@ -29,13 +45,7 @@ pub enum TlsError {
 pub fn client_config(extra_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let mut own = Vec::new();
-    for certificate in extra_pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        own.push(certificate.map_err(TlsError::BrokenPem)?);
-    }
-    if extra_pem.is_some() && own.is_empty() {
-        return Err(TlsError::NoCertificate);
-    }
+    let own = extra_pem.map(certificates).transpose()?.unwrap_or_default();
     // A certificate that cannot be an authority is trusted only as itself.
     roots.add_parsable_certificates(own.iter().cloned());
     let provider = CryptoProvider::get_default()

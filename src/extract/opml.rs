@@ -10,6 +10,8 @@ const FEEDS_MAX: usize = 50_000;
 pub struct ListedFeed {
     pub title: String,
     pub address: String,
+    /// The id of the source, where courant wrote the list.
+    pub source: Option<String>,
     pub language: Option<String>,
     /// The names of the folders that it is in, the outermost first.
     pub folders: Vec<String>,
@@ -37,10 +39,12 @@ fn read_outlines(cursor: &mut Cursor, depth: usize, folders: &mut Vec<String>, f
             value.filter(|value| !value.is_empty())
         };
         let title = attribute("title").or_else(|| attribute("text")).unwrap_or_default();
-        let (address, language) = (attribute("xmlUrl"), attribute("language"));
-        match address {
+        let (language, source) = (attribute("language"), attribute("source"));
+        // A list of courant's own also has pages, as links.
+        let page = if source.is_some() { attribute("url") } else { None };
+        match attribute("xmlUrl").or(page) {
             Some(address) if found.len() < FEEDS_MAX => {
-                found.push(ListedFeed { title, address, language, folders: folders.clone() });
+                found.push(ListedFeed { title, address, source, language, folders: folders.clone() });
                 cursor.skip(&outline);
             }
             Some(_) => cursor.skip(&outline),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, DATE,
+    HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -22,7 +22,7 @@ use super::decode;
 pub use super::fetch_error::FetchError;
 use super::fetch_error::REDIRECTS_MAX;
 pub use super::headers::{Meta, retry_after};
-use super::headers::{header, header_value};
+use super::headers::{header, header_value, http_date};
 use super::host_limits::{HostLimits, HostPermit};
 use super::robots;
 use crate::model::feed::FEED_MEDIA_TYPES;
@@ -91,6 +91,19 @@ pub struct Client {
     settings: Arc<ClientSettings>,
     host_limits: HostLimits,
     body_bytes: Arc<AtomicU64>,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone)]
+pub struct Glance {
+    pub status: u16,
+    pub content_type: Option<String>,
+    /// Where a redirect leads.
+    pub location: Option<String>,
+    /// Whether it says what the page may load, as all our pages do.
+    pub has_policy: bool,
+    /// The time that the server says it is.
+    pub date: Option<Timestamp>,
 }
 
 /// The result of one hop.
@@ -327,6 +340,24 @@ impl Client {
             }
         }
         Ok(answer)
+    }
+
+    /// What a server answers, whatever that is, without following redirects. The body is not read.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn glance(&self, url: &Url) -> Result<Glance, FetchError> {
+        let _place = self.host_limits.enter(url).await;
+        let request = self.connectors.to(url)?.get(url.clone()).timeout(self.settings.deadline);
+        let response = request.send().await.map_err(|error| self.explain(url, &error))?;
+        let headers = response.headers();
+        Ok(Glance {
+            status: response.status().as_u16(),
+            content_type: header(headers, &CONTENT_TYPE),
+            location: header(headers, &LOCATION),
+            has_policy: headers.contains_key(CONTENT_SECURITY_POLICY),
+            date: http_date(headers, &DATE),
+        })
     }
 
     /// One request and its answer; a connection that breaks before the answer is retried once.

@@ -106,7 +106,7 @@ fn fresh_seconds(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     Some(seconds_until(expires, headers, now))
 }
 
-fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+pub(super) fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(header(headers, name)?.trim()).ok()?).ok()
 }
 

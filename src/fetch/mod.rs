@@ -7,6 +7,7 @@ mod decode;
 mod fetch_error;
 mod headers;
 pub mod host_limits;
+pub mod names;
 pub mod politeness;
 pub mod renderer;
 mod resolver;

@@ -28,6 +28,7 @@ pub mod store_url;
 pub mod story;
 pub mod subscriber;
 pub mod subscription;
+pub mod table;
 pub mod token;
 pub mod topic;
 pub mod valid;

@@ -60,7 +60,7 @@ pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};
-pub use transfer::CopiedTable;
+pub use transfer::{CopiedTable, CopyProgress};
 pub use unit::{Read, SnapshotVersion, Unit, Write};
 pub use uploads::UploadedFile;
 
@@ -275,19 +275,37 @@ impl Store {
     ///
     /// # Errors
     /// When the other store is not empty, or in use while it is to be replaced, and when one of them fails: the other one is left as it was.
-    pub fn copy_to(&self, other: &Store, is_wanted: bool) -> Result<Vec<CopiedTable>> {
+    pub fn copy_to(
+        &self,
+        other: &Store,
+        is_wanted: bool,
+        mut on_rows: impl FnMut(CopyProgress),
+    ) -> Result<Vec<CopiedTable>> {
         self.read(|from| {
-            other.write(|to| {
-                if !transfer::is_empty(to)? {
-                    if !is_wanted {
-                        return Err(StoreError::NotEmpty);
-                    }
-                    if other.0.has_others()? {
-                        return Err(StoreError::InUse);
-                    }
+            on_rows(CopyProgress::Total(from.tables().count()?));
+            other.replace(is_wanted, |to| transfer::copy(from, to, |rows| on_rows(CopyProgress::Rows(rows))))
+        })
+    }
+
+    /// Fills the store, whole or not at all. What it holds is replaced only if that `is_wanted`.
+    ///
+    /// # Errors
+    /// When it is not empty, or in use while it is to be replaced, and when `work` fails: it is left as it was.
+    pub fn replace<T, E: From<StoreError>>(
+        &self,
+        is_wanted: bool,
+        work: impl FnOnce(&Unit<Write>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.write(|to| {
+            if !transfer::is_empty(to)? {
+                if !is_wanted {
+                    return Err(StoreError::NotEmpty.into());
                 }
-                transfer::copy(from, to)
-            })
+                if self.0.has_others()? {
+                    return Err(StoreError::InUse.into());
+                }
+            }
+            work(to)
         })
     }
 

@@ -194,7 +194,7 @@ impl ConnectionPool {
                 let copy = Db::sqlite(sqlite_file::open_writer(file)?);
                 self.read(None, |from| {
                     copy.begin_write()?;
-                    transfer::copy(from, &Unit::new(&copy, None))?;
+                    transfer::copy(from, &Unit::new(&copy, None), |_| ())?;
                     copy.control("COMMIT")
                 })?;
                 // Without a log beside it.

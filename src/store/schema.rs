@@ -29,7 +29,7 @@ const STEPS: [&str; 21] = [
     include_str!("../../migrations/sqlite/0018_valid.sql"),
     include_str!("../../migrations/sqlite/0019_uploads.sql"),
     include_str!("../../migrations/sqlite/0020_desk.sql"),
-    include_str!("../../migrations/sqlite/0023_programs.sql"),
+    include_str!("../../migrations/sqlite/0021_programs.sql"),
 ];
 
 /// Number of steps already applied.
@@ -84,7 +84,7 @@ const SERVER_STEPS: [&str; 5] = [
     include_str!("../../migrations/postgres/0002_uploads.sql"),
     include_str!("../../migrations/postgres/0003_keys.sql"),
     include_str!("../../migrations/postgres/0004_desk.sql"),
-    include_str!("../../migrations/postgres/0007_programs.sql"),
+    include_str!("../../migrations/postgres/0005_programs.sql"),
 ];
 
 /// Brings the database of a server up to date, as [`migrate`] does a file.

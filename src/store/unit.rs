@@ -77,6 +77,8 @@ views! {
     Subscriptions, subscriptions;
     /// Which worker holds which work.
     Leases, leases;
+    /// All rows of all tables, to be moved out and in.
+    Tables, tables;
 }
 
 impl<'a, Access> Unit<'a, Access> {

@@ -3,6 +3,7 @@
 
 mod columns;
 mod dates;
+mod program;
 mod row;
 mod sheet;
 mod table;
@@ -14,6 +15,7 @@ use std::io::Read;
 
 use self::columns::{Columns, cell};
 use self::dates::Order;
+pub use self::program::MailingProgram;
 use self::row::row;
 pub use self::table::{CsvRow, CsvTable, PreferenceColumns, Remark, RowDecision, TableContext};
 pub use self::write::{write, write_head};

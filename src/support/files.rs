@@ -159,6 +159,25 @@ pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// The room on a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What we may still write.
+    pub free: u64,
+    pub total: u64,
+}
+
+/// The room on the disk of a folder, which may have to be created first.
+///
+/// # Errors
+/// When the system does not say.
+pub fn disk_space(folder: &Path) -> io::Result<DiskSpace> {
+    let there = folder.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."));
+    let found = rustix::fs::statvfs(there)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Ok(DiskSpace { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+}
+
 /// Why nothing can be written to a folder, which may have to be created first.
 pub fn unwritable(folder: &Path) -> Option<String> {
     let there = folder.ancestors().find(|path| path.exists()).filter(|path| !path.as_os_str().is_empty());

@@ -161,6 +161,7 @@ fn check_finds_what_only_a_run_would_find() {
         ("[store]\nurl = \"sqlite:file/courant.db\"\n", "[store]: "),
         ("[classify]\nmodel = \"none.model\"\n", "[classify] model: "),
         ("ca_file = \"gone.pem\"\n", "[fetch]: "),
+        ("ca_file = \"none.pem\"\n", "none.pem: it holds no certificate in PEM"),
         (
             "[[source]]\nid = \"s\"\nurl = \"https://x.example/\"\nlang = \"gr\"\n",
             "there is no language \"gr\": did you mean \"el\"?",
@@ -307,5 +308,37 @@ fn the_schema_accepts_the_configurations_that_ship_and_refuses_what_check_refuse
         assert!(faults.contains(wanted), "{text}: {faults}");
         app.write("feeds.toml", text);
         assert_eq!(app.run(&["check"]).code, 2, "{text}");
+    }
+}
+
+/// The keys below a schema that say nothing of what they mean.
+fn undescribed(schema: &Value, place: &str) -> Vec<String> {
+    let schema = if schema["items"]["properties"].is_object() { &schema["items"] } else { schema };
+    let mut found = Vec::new();
+    for (key, value) in schema["properties"].as_object().into_iter().flatten() {
+        let place = format!("{place}.{key}");
+        if value["description"].as_str().is_none_or(|text| text.len() < 2) {
+            found.push(place.clone());
+        }
+        found.extend(undescribed(value, &place));
+    }
+    found
+}
+
+#[test]
+fn the_schema_says_of_each_key_what_it_means_as_the_reference_does() {
+    let schema: Value = serde_json::from_str(&App::new("").ok(&["schema"])).unwrap();
+    assert_eq!(undescribed(&schema, ""), Vec::<String>::new());
+    for (place, wanted) in [
+        ("/properties/channel/properties/url", "public address of the published folder. Without it,"),
+        ("/properties/channel/properties/url", "Default: none; \"http://localhost:8080\" in feeds."),
+        ("/properties/source/items/properties/partner", "name that readers see. Default: the id."),
+        ("/properties/source/items/properties/select/properties/next", "courant follows five at most."),
+        ("/properties/source/items/properties/drop/properties/author", "name of an author."),
+        ("/properties/mail/properties/dkim/items/properties/selector", "selector of the DNS record."),
+        ("/properties/feed/items/properties/pinned", "only stories that editors pinned, once"),
+    ] {
+        let said = schema.pointer(place).unwrap()["description"].as_str().unwrap();
+        assert!(said.contains(wanted) && !said.contains(['`', '[']), "{place}: {said}");
     }
 }

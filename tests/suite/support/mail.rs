@@ -31,6 +31,18 @@ impl Keys {
         "[[mail.dkim]]\ndomain = \"example.org\"\nselector = \"rsa\"\nkey = \"file:rsa.pem\"\n[[mail.dkim]]\ndomain = \"example.org\"\nselector = \"ed\"\nkey = \"file:ed25519.key\"\nalgorithm = \"ed25519\"\n"
     }
 
+    /// The record of a key: that of RSA as OpenSSL writes it, that of Ed25519 as RFC 8463 has it (appendix A.2).
+    pub(crate) fn record(&self, app: &App, selector: &str) -> String {
+        if selector == "ed" {
+            return "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned();
+        }
+        let key = app.read("rsa.pub");
+        format!(
+            "v=DKIM1; k=rsa; p={}",
+            key.lines().filter(|line| !line.contains("-----")).collect::<String>()
+        )
+    }
+
     /// What dkimpy says of each signature of a mail: algorithm, whether it verifies, whether it covers the headers to leave by.
     pub(crate) fn verify(&self, app: &App, mail: &str) -> Vec<String> {
         app.write("mail.eml", mail);

@@ -1,5 +1,6 @@
 //! What all tests share: a folder with a configuration, the binary run in it, and servers.
 
+pub(crate) mod dns;
 pub(crate) mod exim;
 pub(crate) mod http;
 pub(crate) mod lmtp;
