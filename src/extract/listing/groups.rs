@@ -51,14 +51,16 @@ pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
 /// directory.
 fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usize) -> LinkGroup<'a> {
     let mut chosen = all[best].clone();
-    if let Some(directory) = common_directory(&chosen) {
+    let featured = featured(&all[best], all);
+    chosen.anchors.extend(featured.iter().flat_map(|at| all[*at].anchors.iter().cloned()));
+    if let Some(directory) = common_directory(&all[best]) {
         for (at, listing) in all.iter().enumerate() {
             let is_alike = listing
                 .anchors
                 .iter()
                 .all(|anchor| !anchor.is_set_aside && directory_of(&anchor.key) == directory)
                 && scores[at] > scores[best] * 0.12;
-            if at != best && !listing.anchors.is_empty() && is_alike {
+            if at != best && Some(at) != featured && !listing.anchors.is_empty() && is_alike {
                 chosen.anchors.extend(listing.anchors.iter().cloned());
             }
         }
@@ -69,6 +71,43 @@ fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usiz
     let kept: HashSet<String> = chosen.keys().into_iter().take(ENTRIES_MAX).map(str::to_owned).collect();
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
     chosen
+}
+
+/// Number of records that may be featured above a listing.
+const FEATURED_MAX: usize = 2;
+
+/// The group right before a listing that says the same of an entry or two, in larger letters: where all addresses are at the front of
+/// the site, these do not tell what belongs together.
+fn featured(listing: &LinkGroup, all: &[LinkGroup]) -> Option<usize> {
+    let is_of_front = |key: &str| directory_of(key).matches('/').count() == 0 && key.contains('/');
+    let is_fit = |group: &LinkGroup| {
+        group.anchors.iter().all(|anchor| anchor.is_same_site && !anchor.is_set_aside && is_of_front(&anchor.key))
+    };
+    let first = listing.anchors.first().filter(|_| is_fit(listing))?;
+    let known: HashSet<&str> = listing.keys().into_iter().collect();
+    let says = |card: &cards::Card| Parts::of(card).signs();
+    let found = cards::cards(listing);
+    let signs: Vec<[bool; 3]> = found.iter().map(says).collect();
+    let has_most = |sign: usize| signs.iter().filter(|signs| signs[sign]).count() * 2 > signs.len();
+    let wanted = [has_most(0), has_most(1), has_most(2)];
+    // A heading with a date, or with a text.
+    if !(wanted[0] && (wanted[1] || wanted[2])) {
+        return None;
+    }
+    let order = |group: &LinkGroup| group.anchors.first().map(|anchor| anchor.at);
+    let is_before = |group: &LinkGroup| order(group).is_some_and(|at| at < first.at);
+    let is_featured = |group: &LinkGroup| {
+        let keys = group.keys();
+        (1..=FEATURED_MAX).contains(&keys.len())
+            && !keys.iter().any(|key| known.contains(key))
+            && is_before(group)
+            && is_fit(group)
+            && cards::cards(group).iter().all(|card| {
+                let own = says(card);
+                (0..own.len()).all(|sign| own[sign] || !wanted[sign])
+            })
+    };
+    (0..all.len()).filter(|at| is_featured(&all[*at])).max_by_key(|at| order(&all[*at]))
 }
 
 /// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.
@@ -149,6 +188,13 @@ impl Parts {
             image: card.has_image(),
             excerpt: card.has_excerpt(),
         }
+    }
+}
+
+impl Parts {
+    /// What tells a record of news from a link: a heading, a date, a text.
+    fn signs(&self) -> [bool; 3] {
+        [self.heading, self.date, self.excerpt]
     }
 }
 

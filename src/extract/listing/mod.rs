@@ -13,6 +13,7 @@ mod rows;
 mod selectors;
 mod structured;
 mod title;
+mod unlinked;
 mod unread;
 
 use std::collections::HashSet;
@@ -122,6 +123,12 @@ impl Page {
         let doubt =
             evidence::doubt(self, &cards, &entries, listing.is_set_aside(), self.is_agenda(rules.now))
                 .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        let linked = cards.len();
+        let cards = if doubt.is_none() { unlinked::with_unlinked(self.base(), cards) } else { cards };
+        if cards.len() > linked {
+            entries = cards::entries(self, &cards, rules);
+            evidence::without_strays(&mut entries);
+        }
         ListingResult { cards, entries, doubt }
     }
 
