@@ -552,12 +552,7 @@ impl Page {
         let plain = |value: String| RawText { value, base: self.base.clone(), ..RawText::default() };
         let language = card.attr("lang").or_else(|| title_element.and_then(|title| title.attr("lang")));
         Some(RawEntry {
-            links: vec![Link {
-                href,
-                rel: "alternate".into(),
-                media_type: None,
-                hreflang: None,
-            }],
+            links: vec![Link { href, rel: "alternate".into(), media_type: None, hreflang: None }],
             is_of_listing: link.is_none(),
             title: Some(plain(title)),
             summary: summary.map(plain),

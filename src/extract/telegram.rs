@@ -33,7 +33,8 @@ fn is_of_post(text: &str, at: usize) -> bool {
     let start = before.rfind('<').unwrap_or(0);
     let end = after.find('>').unwrap_or(after.len());
     let classes = attribute_of(&text[start..at + end], "class");
-    classes.is_some_and(|classes| classes.split_ascii_whitespace().any(|class| class == "tgme_widget_message"))
+    classes
+        .is_some_and(|classes| classes.split_ascii_whitespace().any(|class| class == "tgme_widget_message"))
 }
 
 /// Reads the posts of a channel, the newest first; service messages ("channel created") are skipped.

@@ -7,6 +7,7 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 
 use super::article::{is_notice, says_cookies};
+use super::elements::is_heading;
 use super::page::{Page, selector, text_of};
 use super::words;
 use crate::support::text::fold;
@@ -98,7 +99,9 @@ const CONSENT_PHRASES: &[&str] = &[
 const AROUND: &str = "nav, header, footer, dialog, script, style, noscript, template, [role=navigation], [role=banner], [role=contentinfo], [role=dialog], [role=alertdialog], [aria-modal=true]";
 /// What asks whether a reader agrees is no longer, in characters.
 const QUESTION_CHARS_MAX: usize = 1_500;
-/// A page that says so much besides is no cookie wall, in characters.
+/// So much more of a question is none of it, in characters.
+const OTHER_CHARS_MAX: usize = 400;
+/// A page that says so much besides, under its headings, is no cookie wall, in characters.
 const BESIDE_CHARS_MAX: usize = 100;
 
 /// Words in the titles of pages that say that a site is closed for a while, folded.
@@ -238,7 +241,7 @@ pub(super) fn wall(page: &Page) -> Option<&'static str> {
     None
 }
 
-/// Whether a page only asks whether its reader agrees to cookies. Most pages ask that beside what they tell.
+/// Whether a page only asks whether its reader agrees to cookies. Most pages ask that beside what they tell, however little that is.
 fn is_cookie_wall(body: ElementRef) -> bool {
     let agrees = |element: &ElementRef| {
         let text = element.attr("value").map_or_else(|| text_of(*element), str::to_owned);
@@ -247,7 +250,7 @@ fn is_cookie_wall(body: ElementRef) -> bool {
     };
     let buttons = selector("button, a, label, input[type=button], input[type=submit], [role=button]");
     // The lowest element around such a button that speaks of cookies.
-    let question = |button: ElementRef| -> Option<NodeId> {
+    let question = |button: ElementRef| {
         let mut around = button.ancestors().filter_map(ElementRef::wrap);
         let around = around.find(|around| says_cookies(&text_of(*around)))?;
         (text_of(around).chars().count() <= QUESTION_CHARS_MAX).then(|| around.id())
@@ -257,17 +260,33 @@ fn is_cookie_wall(body: ElementRef) -> bool {
         return false;
     }
     let around = selector(AROUND);
-    let is_beside = |element: ElementRef| {
-        !questions.contains(&element.id()) && !around.matches(&element) && !is_notice(element)
-    };
+    let is_box = |element: ElementRef| around.matches(&element) || is_notice(element);
     let mut open: Vec<ElementRef> = vec![body];
-    let mut beside = 0;
-    while let Some(element) = open.pop().filter(|_| beside <= BESIDE_CHARS_MAX) {
-        let own = element.children().filter_map(|child| child.value().as_text());
-        beside += own.map(|text| text.trim().chars().count()).sum::<usize>();
-        open.extend(element.children().filter_map(ElementRef::wrap).filter(|child| is_beside(*child)));
+    let (mut beside, mut plain) = (0, Vec::new());
+    if questions.contains(&body.id()) {
+        plain.extend(open.pop());
     }
-    beside <= BESIDE_CHARS_MAX
+    while let Some(element) = open.pop().filter(|_| beside <= BESIDE_CHARS_MAX) {
+        if !is_heading(element) {
+            let own = element.children().filter_map(|child| child.value().as_text());
+            beside += own.map(|text| text.trim().chars().count()).sum::<usize>();
+        }
+        for child in element.children().filter_map(ElementRef::wrap).filter(|child| !is_box(*child)) {
+            match questions.contains(&child.id()) {
+                true => plain.push(child),
+                false => open.push(child),
+            }
+        }
+    }
+    // What stands in a box of its own lies over a page.
+    beside <= if plain.is_empty() { 0 } else { BESIDE_CHARS_MAX }
+        && plain.into_iter().map(other_chars).sum::<usize>() <= OTHER_CHARS_MAX
+}
+
+/// How much the parts of a question say that is not of cookies, in characters.
+fn other_chars(question: ElementRef) -> usize {
+    let parts = question.children().filter_map(ElementRef::wrap);
+    parts.map(text_of).filter(|text| !says_cookies(text)).map(|text| text.chars().count()).sum()
 }
 
 fn says_in_noscript(page: &Page) -> bool {
@@ -283,8 +302,10 @@ mod tests {
     #[test]
     fn a_cookie_wall_says_nothing_else() {
         const ASKED: &str = "<h2>We use cookies</h2><p>They help us to know how this site is used.</p><button>Accept all</button>";
-        const TEXT: &str = "<p>The town lies on both banks of the river, and has had a bridge since the year 1412.</p>";
-        let reason = |body: &str| wall(&Page::parse(&format!("<title>Town</title><body>{body}</body>"), None));
+        const TEXT: &str =
+            "<p>The town lies on both banks of the river, and has had a bridge since the year 1412.</p>";
+        let reason =
+            |body: &str| wall(&Page::parse(&format!("<title>Town</title><body>{body}</body>"), None));
         for asked in [
             format!("<header><a href=/>Town</a></header><div>{ASKED}</div>"),
             format!("<main><h1>Before you go on</h1>{ASKED}</main>"),
@@ -295,10 +316,15 @@ mod tests {
         }
         for told in [
             format!("<main>{}</main><div role=dialog>{ASKED}</div>", TEXT.repeat(2)),
+            format!("<main><h1>News</h1><p>No news.</p></main><div role=dialog>{ASKED}</div>"),
             format!("<main>{}</main><div class=notice>{ASKED}</div>", TEXT.repeat(14)),
             format!("<div id=cookie-banner>{ASKED}</div><h1>News</h1>{}", TEXT.repeat(2)),
-            format!("<div>{}{ASKED}</div>", TEXT.repeat(3)),
-            format!("<main><h1>Cookies</h1>{}<p>You consent to cookies by staying.</p></main>", TEXT.repeat(3)),
+            format!("<div>{}{ASKED}</div>", TEXT.repeat(12)),
+            format!("{}{ASKED}", TEXT.repeat(12)),
+            format!(
+                "<main><h1>Cookies</h1>{}<p>You consent to cookies by staying.</p></main>",
+                TEXT.repeat(3)
+            ),
         ] {
             assert_eq!(reason(&told), None, "{told}");
         }

@@ -73,17 +73,23 @@ fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usiz
     chosen
 }
 
-/// Number of records that may be featured above a listing.
+/// Number of records that may be featured above a listing, and of groups before it that may be these.
 const FEATURED_MAX: usize = 2;
+const BEFORE_MAX: usize = 3;
 
 /// The group right before a listing that says the same of an entry or two, in larger letters: where all addresses are at the front of
 /// the site, these do not tell what belongs together.
 fn featured(listing: &LinkGroup, all: &[LinkGroup]) -> Option<usize> {
     let is_of_front = |key: &str| directory_of(key).matches('/').count() == 0 && key.contains('/');
     let is_fit = |group: &LinkGroup| {
-        group.anchors.iter().all(|anchor| anchor.is_same_site && !anchor.is_set_aside && is_of_front(&anchor.key))
+        group
+            .anchors
+            .iter()
+            .all(|anchor| anchor.is_same_site && !anchor.is_set_aside && is_of_front(&anchor.key))
     };
-    let first = listing.anchors.first().filter(|_| is_fit(listing))?;
+    if !is_fit(listing) {
+        return None;
+    }
     let known: HashSet<&str> = listing.keys().into_iter().collect();
     let says = |card: &cards::Card| Parts::of(card).signs();
     let found = cards::cards(listing);
@@ -94,20 +100,29 @@ fn featured(listing: &LinkGroup, all: &[LinkGroup]) -> Option<usize> {
     if !(wanted[0] && (wanted[1] || wanted[2])) {
         return None;
     }
-    let order = |group: &LinkGroup| group.anchors.first().map(|anchor| anchor.at);
-    let is_before = |group: &LinkGroup| order(group).is_some_and(|at| at < first.at);
-    let is_featured = |group: &LinkGroup| {
+    let place = |group: &LinkGroup| group.anchors.iter().map(|anchor| anchor.at).min();
+    let may_be_featured = |group: &LinkGroup| {
         let keys = group.keys();
         (1..=FEATURED_MAX).contains(&keys.len())
             && !keys.iter().any(|key| known.contains(key))
-            && is_before(group)
+            && place(group) < place(listing)
             && is_fit(group)
-            && cards::cards(group).iter().all(|card| {
-                let own = says(card);
-                (0..own.len()).all(|sign| own[sign] || !wanted[sign])
-            })
     };
-    (0..all.len()).filter(|at| is_featured(&all[*at])).max_by_key(|at| order(&all[*at]))
+    let mut before: Vec<usize> = (0..all.len()).filter(|at| may_be_featured(&all[*at])).collect();
+    before.sort_by_key(|at| std::cmp::Reverse(place(&all[*at])));
+    let is_like = |own: [bool; 3]| (0..own.len()).all(|sign| own[sign] || !wanted[sign]);
+    let is_featured = |at: &usize| says_beside(listing, &all[*at]).into_iter().all(is_like);
+    before.into_iter().take(BEFORE_MAX).find(is_featured)
+}
+
+/// What the cards of a group say that stands beside a listing: alone, a link has all that is around it for its card.
+fn says_beside(listing: &LinkGroup, group: &LinkGroup) -> Vec<[bool; 3]> {
+    let own: HashSet<NodeId> = group.anchors.iter().map(|anchor| anchor.element.id()).collect();
+    let mut both = LinkGroup { anchors: group.anchors.iter().chain(&listing.anchors).cloned().collect() };
+    both.anchors.sort_by_key(|anchor| anchor.at);
+    let found = cards::cards(&both);
+    let is_own = |card: &&cards::Card| card.anchors.iter().any(|(element, _)| own.contains(&element.id()));
+    found.iter().filter(is_own).map(|card| Parts::of(card).signs()).collect()
 }
 
 /// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.

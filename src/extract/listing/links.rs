@@ -171,9 +171,8 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
         let Some(url) = web_target(own, href) else { continue };
         let mut key = key_of(&url);
-        let is_part = |fragment: &&str| {
-            fragment.starts_with(['/', '!']) || reach == LinkScope::Wide && key == own_key
-        };
+        let is_part =
+            |fragment: &&str| fragment.starts_with(['/', '!']) || reach == LinkScope::Wide && key == own_key;
         let mut is_short = false;
         match url.fragment().filter(|fragment| !fragment.is_empty()).filter(is_part) {
             Some(fragment) => key = format!("{key}#{fragment}"),
@@ -427,9 +426,8 @@ const ID_QUERIES: [&str; 6] = ["p", "id", "nid", "post", "news", "article"];
 fn is_short_address(url: &Url, own: Option<&Url>) -> bool {
     let path = url.path().trim_end_matches('/').to_ascii_lowercase();
     let is_figures = path.split('/').filter(|segment| !segment.is_empty()).all(is_number);
-    let has_id = || {
-        url.query_pairs().any(|(name, value)| ID_QUERIES.contains(&name.as_ref()) && is_number(&value))
-    };
+    let has_id =
+        || url.query_pairs().any(|(name, value)| ID_QUERIES.contains(&name.as_ref()) && is_number(&value));
     match url.query() {
         None => is_figures,
         Some(_) => own.is_some_and(|own| is_above(url, &path, own)) && !has_id(),

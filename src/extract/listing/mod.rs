@@ -228,6 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn days_that_lead_on_are_titles_unless_they_follow_each_other() {
+        let list = |days: &[&str]| -> String {
+            let item = |day: &&str| format!("<li><a href=\"/m/{}\">{day}</a></li>", day.replace(' ', "-"));
+            format!("<ul>{}</ul>", days.iter().map(item).collect::<String>())
+        };
+        let minutes = ["6 October 2022", "1 September 2022", "7 July 2022"];
+        let found = titles_and_days(&list(&minutes));
+        let titles: Vec<&str> = found.iter().map(|(title, _)| title.as_str()).collect();
+        assert_eq!(titles, minutes);
+        assert_eq!(found[0].1, "2022-10-06");
+        let leafed = ["3 October 2022", "4 October 2022", "5 October 2022", "6 October 2022"];
+        assert!(titles_and_days(&list(&leafed)).is_empty());
+    }
+
+    #[test]
     fn undated_links_are_a_listing_only_where_something_calls_them_news() {
         let list = |class: &str, directory: &str| {
             let item = |n: u8| {

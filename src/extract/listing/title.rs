@@ -57,7 +57,8 @@ fn give_day_titles(cards: &[Card], titles: &mut [Option<String>]) {
         let distance = two[0].2.duration_until(two[1].2).as_hours().abs();
         distance <= 24
     };
-    if days.len() < ALIKE_MIN || days.windows(2).filter(|two| is_run(two)).count() * 2 > days.len() {
+    let is_custom = cards.len() >= ALIKE_MIN && days.len() * 2 > cards.len();
+    if !is_custom || days.windows(2).filter(|two| is_run(two)).count() * 2 > days.len() {
         return;
     }
     for (at, title, _) in days {
@@ -67,14 +68,17 @@ fn give_day_titles(cards: &[Card], titles: &mut [Option<String>]) {
 
 /// The day that is all that a card says, besides what its file is, with its words.
 fn day_title(card: &Card) -> Option<(String, Date)> {
-    let link = card.anchors.iter().map(|(_, text)| text).find(|text| is_date_only(text))?;
-    let told = StatedDates::of(link, DateRules::strict(DateOrder::Dmy), DateContext::Named);
+    let rules = DateRules::strict(DateOrder::Dmy);
+    let of_link = card.anchors.iter().map(|(_, text)| text.clone()).find(|text| is_date_only(text));
+    let beside = || card.date_element(rules).map(text_of).filter(|text| is_date_only(text));
+    let words = of_link.or_else(beside).filter(|_| !card.has_image())?;
+    let told = StatedDates::of(&words, rules, DateContext::Named);
     let event = || told.event.as_ref().map(|event| event.begin.date());
     let day = told.published.or_else(event)?;
-    let rest = text_of(card.record).replacen(link.as_str(), "", 1);
+    let rest = text_of(card.record).replacen(words.as_str(), "", 1);
     let rest = rest.trim_matches(|c: char| !c.is_alphanumeric());
     let is_all = rest.is_empty() || is_file_label(rest) || is_call(rest);
-    is_all.then(|| (one_line(link), day))
+    is_all.then(|| (one_line(&words), day))
 }
 
 /// The title that all cards have.
@@ -264,7 +268,8 @@ fn own_line(card: &Card) -> Option<String> {
     let element = card.date_element(DateRules::strict(DateOrder::Dmy)).filter(|_| card.is_unlinked())?;
     let (text, date) = (text_of(card.record), text_of(element));
     let rest = if date.len() < text.len() { text.replacen(&date, "", 1) } else { text };
-    Some(one_line(rest.trim().trim_matches([':', '-', '–', '—', '|', '·', ',']))).filter(|text| words::count(text) >= 2)
+    Some(one_line(rest.trim().trim_matches([':', '-', '–', '—', '|', '·', ','])))
+        .filter(|text| words::count(text) >= 2)
 }
 
 fn holds_blocks(element: ElementRef) -> bool {

@@ -180,12 +180,14 @@ impl Recogniser {
 
     /// Gives entries the days under which they are known, where only the time of the reading makes others of them: events stay events
     /// once their day is past, when a page no longer tells it from that of a publication; what was "yesterday" is no other day when it is
-    /// "2 days ago" or "last week".
+    /// "2 days ago" or "a week ago"; the time of each reading is none of an entry.
     pub fn keep_days(&mut self, known: &HashMap<String, StoredSummary>) {
         for (at, raw) in self.entries.iter_mut().enumerate() {
             let Some(stored) = known.get(&self.keys[at]) else { continue };
             let begin = stored.event;
-            if self.is_dated_by_reading && keys::has_same_text(&RawEntry { title: plain_title(raw), ..raw.clone() }, stored) {
+            if self.is_dated_by_reading
+                && keys::has_same_text(&RawEntry { title: plain_title(raw), ..raw.clone() }, stored)
+            {
                 visits::dated_as(raw, stored.date);
                 self.fingerprints[at] = fingerprint(raw);
                 continue;
@@ -354,8 +356,9 @@ impl Recogniser {
             .filter(|at| known_keys[*at].is_none())
             .filter_map(|at| Some((at, self.outlines[at].as_ref()?)))
             .map(|(at, Outline { raw, further })| {
-                let keys: Vec<String> =
-                    std::iter::once(self.keys[at].clone()).chain(further[0].as_ref().map(Identity::key)).collect();
+                let keys: Vec<String> = std::iter::once(self.keys[at].clone())
+                    .chain(further[0].as_ref().map(Identity::key))
+                    .collect();
                 let is_taken = keys.iter().any(|key| known.contains_key(key));
                 Doubtful { at, raw, keys, is_taken }
             })

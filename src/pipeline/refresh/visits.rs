@@ -91,7 +91,8 @@ impl MatchPrecision {
 
 /// Whether a document gives the time of its reading as the date of each entry, as some programs do.
 pub(super) fn are_dates_of_reading(entries: &[RawEntry], now: Timestamp) -> bool {
-    let is_now = |raw: &RawEntry| raw.date().is_some_and(|date| date.duration_since(now).abs() <= READING_MAX);
+    let is_now =
+        |raw: &RawEntry| raw.date().is_some_and(|date| date.duration_since(now).abs() <= READING_MAX);
     entries.len() >= DATED_MIN && entries.iter().all(is_now)
 }
 
@@ -120,10 +121,8 @@ pub(super) fn recognise_undated(
     entries: &[RawEntry],
     recent: &[(String, StoredSummary)],
 ) -> Vec<RecognisedEntry> {
-    let bare: Vec<RawEntry> = entries
-        .iter()
-        .map(|raw| RawEntry { published: None, updated: None, ..raw.clone() })
-        .collect();
+    let bare: Vec<RawEntry> =
+        entries.iter().map(|raw| RawEntry { published: None, updated: None, ..raw.clone() }).collect();
     let undated = |stored: &StoredSummary| StoredSummary { date: None, ..stored.clone() };
     let bare_recent: Vec<(String, StoredSummary)> =
         recent.iter().map(|(key, stored)| (key.clone(), undated(stored))).collect();
@@ -132,7 +131,11 @@ pub(super) fn recognise_undated(
         recent.iter().map(|(key, stored)| (key.as_str(), stored)).collect();
     found.retain_mut(|one| {
         let Some(stored) = stored.get(one.key.as_str()) else { return false };
-        let mut raw = RawEntry { published: entries[one.at].published, updated: entries[one.at].updated, ..one.bare.clone() };
+        let mut raw = RawEntry {
+            published: entries[one.at].published,
+            updated: entries[one.at].updated,
+            ..one.bare.clone()
+        };
         dated_as(&mut raw, stored.date);
         one.fingerprint = fingerprint(&raw);
         let title = one.bare.title.as_ref().map_or("", |title| title.value.as_str());
@@ -189,7 +192,9 @@ fn recognise_by(
         && found.len() > edited.len()
         && found.len() + edited.len() == entries.len()
         && !edited.is_empty();
-    if !grain.is_sure(found.len(), dated, entries.len()) && !are_all_known {
+    let is_sure = grain.is_sure(found.len(), dated, entries.len())
+        || grain == MatchPrecision::All && differ_in_tokens(entries, recent, &found, &varying);
+    if !is_sure && !are_all_known {
         return Vec::new();
     }
     found
@@ -200,6 +205,40 @@ fn recognise_by(
             RecognisedEntry { at, key: recent[known].0.clone(), fingerprint: fingerprint(&bare), bare }
         })
         .collect()
+}
+
+/// A plain number of fewer figures may count what it stands with.
+const COUNTER_FIGURES_MAX: usize = 5;
+
+/// Whether most entries of a document were found under addresses that differ in nothing but values which count nothing, and which are
+/// not needed to tell the entries apart.
+fn differ_in_tokens(
+    entries: &[RawEntry],
+    recent: &[(String, StoredSummary)],
+    found: &[(usize, usize)],
+    varying: &BTreeSet<String>,
+) -> bool {
+    let rest = |url: Option<&str>| {
+        let url = as_stored(url?);
+        let rest = url.split_once("://")?.1.to_owned();
+        Some(varying.iter().fold(rest, |rest, name| without_values(&rest, name)))
+    };
+    let counts = |url: Option<&str>| {
+        parameters(url.unwrap_or_default()).any(|(name, value)| {
+            let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+            varying.contains(name) && is_number && value.len() <= COUNTER_FIGURES_MAX
+        })
+    };
+    let places: Option<BTreeSet<String>> = entries.iter().map(|raw| rest(raw.url())).collect();
+    let is_same = |(at, known): &(usize, usize)| {
+        let url = entries[*at].url();
+        rest(url) == rest(recent[*known].1.url.as_deref()) && !counts(url)
+    };
+    found.len() >= DATED_MIN
+        && found.len() * 2 > entries.len()
+        && !varying.is_empty()
+        && places.is_some_and(|places| places.len() == entries.len())
+        && found.iter().all(is_same)
 }
 
 /// Of a document that is recognised by the other entries, those whose titles were edited at the same time: of the same date, at the same
