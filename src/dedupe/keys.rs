@@ -367,22 +367,24 @@ fn has_next_file(raw: &RawEntry, known: &StoredSummary) -> bool {
     ours.is_disjoint(&theirs) && is_next_file()
 }
 
+/// A name or an address without its numbers, each of which is a zero in it, and these.
+pub fn figures_of(name: &str) -> (String, Vec<String>) {
+    let numbers = name.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+    let numbers: Vec<String> = numbers.map(str::to_owned).collect();
+    let mut frame = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match letter {
+            '0'..='9' if frame.ends_with('0') => {}
+            '0'..='9' => frame.push('0'),
+            _ => frame.push(letter),
+        }
+    }
+    (frame, numbers)
+}
+
 /// Whether two names or addresses are the same but for their numbers: `node/46`, `?id=46`.
 fn differ_in_number(a: &str, b: &str) -> bool {
-    let frame = |name: &str| -> (String, Vec<String>) {
-        let numbers = name.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
-        let numbers: Vec<String> = numbers.map(str::to_owned).collect();
-        let mut frame = String::with_capacity(name.len());
-        for letter in name.chars() {
-            match letter {
-                '0'..='9' if frame.ends_with('0') => {}
-                '0'..='9' => frame.push('0'),
-                _ => frame.push(letter),
-            }
-        }
-        (frame, numbers)
-    };
-    let (ours, theirs) = (frame(a), frame(b));
+    let (ours, theirs) = (figures_of(a), figures_of(b));
     let is_random = |number: &String| number.len() > COUNTER_DIGITS_MAX;
     ours.0 == theirs.0 && ours.1 != theirs.1 && !ours.1.iter().chain(&theirs.1).any(is_random)
 }

@@ -3,6 +3,7 @@
 mod around;
 mod trim;
 
+pub(super) use self::around::{is_notice, says_cookies};
 pub(super) use self::trim::is_line_of_page;
 
 use super::page::{ItemPage, Page};

@@ -101,7 +101,7 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
         let after = &folded[tokens[day.to - 1].end()..end];
         let time = clock_in(after).or_else(|| clock_in(&folded[start..tokens[day.from].start]));
         let (seconds, zone) = match &time {
-            Some(clock) => split_time(clock)?,
+            Some(clock) => split_time(clock).map(without_end)?,
             None => (0, ""),
         };
         instant(day.date, seconds, zone)
@@ -112,6 +112,13 @@ fn spoken(text: &str, order: DateOrder) -> Option<ReadDate> {
     let day = found[own].found;
     let (proves, is_ambiguous) = (day.proves, day.is_ambiguous);
     Some(ReadDate { at: at(own)?, updated, proves, is_ambiguous, is_from_today: false })
+}
+
+/// A time of day and what follows it as its zone, unless that is when something ends: "13:30-14:00".
+fn without_end((seconds, zone): (i64, &str)) -> (i64, &str) {
+    let end = zone.strip_prefix('-').filter(|end| end.contains(':')).and_then(split_time);
+    let is_end = end.is_some_and(|(end, _)| end > seconds);
+    (seconds, if is_end && seconds % 60 == 0 { "" } else { zone })
 }
 
 /// The rest of a folded text from its time of day on, with "10h30" rewritten as "10:30".
@@ -553,6 +560,15 @@ mod tests {
             ("2022-10-04T10:00:00\u{2212}02:00", "2022-10-04T12:00:00Z"),
             ("Tue, 04 Oct 2022 23:00:00 ART", "2022-10-05T02:00:00Z"),
             ("Tue, 4 Oct 2022 10:00:00 Europe/Paris", "2022-10-04T08:00:00Z"),
+            // A word of what goes on is no zone, nor is the end of a time.
+            ("4 octobre 2022 20:30 Est Républicain", "2022-10-04T20:30:00Z"),
+            ("4 octobre 2022 à 20h30 Est Républicain", "2022-10-04T20:30:00Z"),
+            ("4 octobre 2022 à 20:30 a la mairie", "2022-10-04T20:30:00Z"),
+            ("4 de octubre de 2022, 20:30 Pet Shop", "2022-10-04T20:30:00Z"),
+            ("4 October 2022, 20:30 EST", "2022-10-05T01:30:00Z"),
+            ("4 October 2022 20:30 (EST), by Ana", "2022-10-05T01:30:00Z"),
+            ("4 octobre 2022, 13:30-14:00", "2022-10-04T13:30:00Z"),
+            ("Tue, 4 Oct 2022 13:30:00-07:00", "2022-10-04T20:30:00Z"),
             // "America" is no half of the day.
             ("Tue, 04 Oct 2022 21:00:00 America/Asuncion", "2022-10-05T00:00:00Z"),
             ("2022-10-04T21:00:00[America/Caracas]", "2022-10-05T01:00:00Z"),

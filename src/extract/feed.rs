@@ -315,9 +315,15 @@ impl<'a> FeedReader<'a> {
     /// As `read_entry_time`, with what else a date says; or the text that is none.
     fn read_entry_dates(&mut self, element: &Element<'a>, entry: &mut RawEntry) -> Result<ReadDate, String> {
         let text = self.read_plain(element);
+        // W3C-DTF, which Dublin Core is in, has dates that name no day: none is invented.
+        let is_of_core = matches!(element.vocabulary, Vocabulary::DublinCore | Vocabulary::DcTerms);
+        if is_of_core && is_short(&text) {
+            entry.notes.push(format!("{} \"{text}\" names no day", element.name));
+            return Err(text);
+        }
         let date = self.dates(&text);
         let is_date = match date {
-            Some(_) if is_short(&text) => " names no day: its first one is taken, as W3C-DTF has it",
+            Some(_) if is_short(&text) => " names no day: its first one is taken",
             Some(_) => "",
             None => " is not a date",
         };
@@ -454,6 +460,41 @@ mod tests {
         );
         let first = american.unwrap().entries[0].published.unwrap();
         assert_eq!(first.to_string(), "2022-04-03T15:00:00Z");
+    }
+
+    #[test]
+    fn a_year_or_a_month_of_dublin_core_is_no_day() {
+        for (element, date, is_day) in [
+            ("dc:date", "2021", false),
+            ("dc:date", "2021-09", false),
+            ("dcterms:issued", "2021", false),
+            ("dcterms:modified", "2021-09", false),
+            ("dc:date", "2021-09-04", true),
+            ("pubDate", "2021-09", true),
+        ] {
+            let feed = format!(
+                "<rss xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:dcterms=\"http://purl.org/dc/terms/\"><channel><item><title>T</title><{element}>{date}</{element}></item></channel></rss>"
+            );
+            let feed = read_feed(&feed, None, DateRules::default()).unwrap();
+            assert_eq!(feed.entries[0].date().is_some(), is_day, "{element} {date}");
+        }
+    }
+
+    #[test]
+    fn tags_and_references_count_beside_a_sign_that_begins_no_tag() {
+        for (title, want) in [
+            ("<![CDATA[a < b <b>c</b>]]>", "a < b c"),
+            ("<![CDATA[5 <6&nbsp;and <i>so</i> on]]>", "5 <6 and so on"),
+            ("<![CDATA[I <3 you &amp; <em>me</em>]]>", "I <3 you & me"),
+            ("<![CDATA[<- back to <b>all</b>]]>", "<- back to all"),
+            ("<![CDATA[a < b]]>", "a < b"),
+            ("<![CDATA[How to use <form> and </form>]]>", "How to use <form> and </form>"),
+        ] {
+            let feed = format!("<rss><channel><item><title>{title}</title></item></channel></rss>");
+            let feed = read_feed(&feed, None, DateRules::default()).unwrap();
+            let found = crate::normalize::entry::plain(feed.entries[0].title.as_ref().unwrap());
+            assert_eq!(found, want, "{title}");
+        }
     }
 
     #[test]

@@ -325,14 +325,14 @@ fn looks_like_page(text: &str) -> bool {
 }
 
 /// Whether a text declared as plain is HTML all the same: it has an end tag or a reference, and nothing that looks like a tag
-/// but is not one.
+/// but is not one. A sign that no name follows is none of a tag: "a < b".
 fn looks_like_html(text: &str) -> bool {
     let has_reference = text.match_indices('&').any(|(at, _)| {
         reference_name(&text[at + 1..])
             .is_some_and(|name| name.starts_with('#') || named_reference(name).is_some())
     });
-    let mut tags = text.match_indices('<').map(|(at, _)| {
-        let name = text[at + 1..].trim_start_matches('/');
+    let names = text.match_indices('<').map(|(at, _)| text[at + 1..].trim_start_matches('/'));
+    let mut tags = names.filter(|name| name.starts_with(|c: char| c.is_alphabetic())).map(|name| {
         name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase()
     });
     let has_end_tag = text.contains("</") || text.contains("/>") || text.to_ascii_lowercase().contains("<br");

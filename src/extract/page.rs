@@ -36,6 +36,9 @@ use crate::support::text::{
 /// Maximum number of feeds and of calendars that a page names: the first so many.
 const NAMED_MAX: usize = 1000;
 
+/// The note of a record that leads nowhere.
+pub(super) const OF_LISTING: &str = "it has no link: its address is that of the page";
+
 /// Maximum number of cards read from a page.
 const CARDS_MAX: usize = 500;
 
@@ -462,9 +465,12 @@ impl Page {
         let parts = CardSelectors::new(select);
         let mut incomplete = 0;
         let is_agenda = self.is_agenda(rules.now) && self.has_days_of_events(&item, &parts, rules);
+        let is_same = |known: &RawEntry, entry: &RawEntry| {
+            known.url() == entry.url() && (!entry.is_of_listing || known.title == entry.title)
+        };
         for card in self.html.select(&item).take(CARDS_MAX) {
             match self.read_card(card, &parts, rules, is_agenda) {
-                Some(entry) if !feed.entries.iter().any(|known| known.url() == entry.url()) => {
+                Some(entry) if !feed.entries.iter().any(|known| is_same(known, &entry)) => {
                     feed.entries.push(entry)
                 }
                 Some(_) => {}
@@ -522,8 +528,8 @@ impl Page {
             .link
             .as_ref()
             .and_then(|link| card.select(link).find_map(target_of))
-            .or_else(|| default_link(card, title_element))?;
-        let title = title_element.map(title_text).or_else(|| longest_link_text(card, link))?;
+            .or_else(|| default_link(card, title_element));
+        let title = title_element.map(title_text).or_else(|| longest_link_text(card, link?))?;
         let is_agenda = is_agenda || is_among_events(card);
         let fields = card.select(&parts.date);
         let mut fields = fields.map(|date| (VisibleDates::of_field(date, card, rules, is_agenda), date));
@@ -537,15 +543,17 @@ impl Page {
             .summary
             .as_ref()
             .and_then(|summary| card.select(summary).map(excerpt_text).find(|text| !text.is_empty()));
+        // What leads nowhere is an entry if it has a date: its address is that of the page.
+        let is_dated = dates.published().is_some() || dates.event().is_some();
+        let href = match link {
+            Some(link) => resolve_against(self.base.as_ref(), link),
+            None => self.base.as_ref().filter(|_| is_dated).map(own_address)?,
+        };
         let plain = |value: String| RawText { value, base: self.base.clone(), ..RawText::default() };
         let language = card.attr("lang").or_else(|| title_element.and_then(|title| title.attr("lang")));
         Some(RawEntry {
-            links: vec![Link {
-                href: resolve_against(self.base.as_ref(), link),
-                rel: "alternate".into(),
-                media_type: None,
-                hreflang: None,
-            }],
+            links: vec![Link { href, rel: "alternate".into(), media_type: None, hreflang: None }],
+            is_of_listing: link.is_none(),
             title: Some(plain(title)),
             summary: summary.map(plain),
             published: dates.published(),
@@ -556,6 +564,7 @@ impl Page {
             notes: field
                 .map(|element| format!("its date comes from {}", name_of(element)))
                 .into_iter()
+                .chain(link.is_none().then(|| OF_LISTING.to_owned()))
                 .collect(),
             image: card
                 .select(&parts.image)
@@ -565,6 +574,13 @@ impl Page {
             ..RawEntry::default()
         })
     }
+}
+
+/// The address of a page, without the part that it was linked by.
+pub(super) fn own_address(page: &Url) -> String {
+    let mut own = page.clone();
+    own.set_fragment(None);
+    own.into()
 }
 
 struct CardSelectors {

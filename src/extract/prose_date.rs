@@ -319,6 +319,9 @@ pub(super) fn short_age(text: &str, now: Timestamp) -> Option<Date> {
     Some(now.to_zoned_datetime(jiff::tz::TimeZone::UTC).checked_sub(span).ok()?.date())
 }
 
+/// What means "last" behind a unit without a count ("minggu lalu", "wiki iliyopita"): last week is no day.
+const LAST: [&str; 3] = ["lalu", "iliyopita", "uliopita"];
+
 /// A day relative to today at the start of the tokens, and its number of tokens.
 fn relative_at(tokens: &[TextToken], now: Timestamp) -> Option<(Date, usize)> {
     let words = &*CALENDAR;
@@ -337,6 +340,10 @@ fn relative_at(tokens: &[TextToken], now: Timestamp) -> Option<(Date, usize)> {
             rest.get(used + length).filter(|_| used == 0).and_then(|token| token.text.parse::<i64>().ok());
         let (count, used) = behind.map_or((count, used), |count| (count, 1));
         let end = before + used + length;
+        let is_last = used == 0 && before == 0 && own == 1;
+        if is_last && tokens.get(end).is_some_and(|token| LAST.contains(&token.text)) {
+            return None;
+        }
         let after = words.after.at_start(tokens.get(end..)?).map_or(0, |found| found.1);
         // "1 hour" alone is a duration.
         (before + after > 0).then_some((span(unit, count.checked_mul(own)?)?, end + after))
@@ -551,6 +558,21 @@ mod tests {
             assert_eq!(find(text, DateOrder::Dmy).as_deref(), Some(want), "{text}");
         }
         for text in [
+            "last week",
+            "Published last month",
+            "la semaine dernière",
+            "le mois dernier",
+            "la semana pasada",
+            "el mes pasado",
+            "letzte Woche",
+            "la settimana scorsa",
+            "na semana passada",
+            "vorige week",
+            "на прошлой неделе",
+            "minggu lalu",
+            "wiki iliyopita",
+            "上周",
+            "الأسبوع الماضي",
             "Ce que dit hier le maire",
             "What was new 3 days ago in town",
             "1 hour",

@@ -7,14 +7,34 @@ use super::date::parse_date;
 use super::page::{Page, background_of, selector, text_of};
 use crate::model::feed::{FeedFormat, Image, Link, Origin, RawEntry, RawFeed, RawText};
 use crate::support::markup::parted;
+use crate::support::text::attribute_of;
 
 /// Posts read from one page: Telegram shows twenty.
 const POSTS_MAX: usize = 500;
 
-/// Whether a page is that of a channel: no other has posts of this class with this attribute, and this history around them.
+/// A page with fewer posts and nothing of a channel around them only quotes some.
+const POSTS_MIN: usize = 2;
+
+/// Whether a page is that of a channel, or a mirror of one on another host: no other has posts of this class with this attribute,
+/// and this history around them, or so many.
 pub(super) fn is_channel(text: &str) -> bool {
     let has = |needle: &str| memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some();
+    let posts = || {
+        let marks = memchr::memmem::find_iter(text.as_bytes(), "data-post=");
+        marks.filter(|at| is_of_post(text, *at)).take(POSTS_MIN).count()
+    };
     has("tgme_channel_info") && (has("tgme_channel_history") || has("tgme_widget_message"))
+        || has("tgme_widget_message_text") && posts() >= POSTS_MIN
+}
+
+/// Whether the tag around a place in a text is that of a post.
+fn is_of_post(text: &str, at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    let start = before.rfind('<').unwrap_or(0);
+    let end = after.find('>').unwrap_or(after.len());
+    let classes = attribute_of(&text[start..at + end], "class");
+    classes
+        .is_some_and(|classes| classes.split_ascii_whitespace().any(|class| class == "tgme_widget_message"))
 }
 
 /// Reads the posts of a channel, the newest first; service messages ("channel created") are skipped.
@@ -29,7 +49,7 @@ pub(super) fn read_channel(text: &str, url: Option<&Url>) -> RawFeed {
     let said = |css: &str| page.html().select(&selector(css)).next().map(text_of).map(plain);
     RawFeed {
         format: FeedFormat::Telegram,
-        title: said(".tgme_channel_info_header_title"),
+        title: said(".tgme_channel_info_header_title").or_else(|| said("title")),
         description: said(".tgme_channel_info_description"),
         links: url.map(|url| link(url.as_str())).into_iter().collect(),
         entries,

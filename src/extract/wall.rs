@@ -1,6 +1,13 @@
 //! Recognises pages in place of the requested one: bot walls, application shells, cookie walls and paywalls. Used only for pages
 //! without entries, since an ordinary page may contain these words too.
 
+use std::collections::HashSet;
+
+use ego_tree::NodeId;
+use scraper::ElementRef;
+
+use super::article::{is_notice, says_cookies};
+use super::elements::is_heading;
 use super::page::{Page, selector, text_of};
 use super::words;
 use crate::support::text::fold;
@@ -60,17 +67,42 @@ const PAYWALL_PHRASES: &[&str] = &[
     "solo para suscriptores",
 ];
 
-/// Phrases of cookie walls, folded.
+/// What is to be pressed on cookie walls, folded.
 const CONSENT_PHRASES: &[&str] = &[
-    "accept all",
-    "accept cookies",
-    "accepter tout",
-    "tout accepter",
-    "accepter les cookies",
-    "aceptar todas",
-    "aceptar cookies",
+    "accept",
+    "agree",
     "consent",
+    "aceptar",
+    "acepto",
+    "aceitar",
+    "aceito",
+    "accett",
+    "akzeptieren",
+    "zustimmen",
+    "einverstanden",
+    "accepteren",
+    "akkoord",
+    "setuju",
+    "терима",
+    "принять",
+    "соглас",
+    "прийняти",
+    "погодж",
+    "kubali",
+    "قبول",
+    "موافق",
+    "接受",
+    "同意",
 ];
+
+/// What stands around the content of a page, or before it.
+const AROUND: &str = "nav, header, footer, dialog, script, style, noscript, template, [role=navigation], [role=banner], [role=contentinfo], [role=dialog], [role=alertdialog], [aria-modal=true]";
+/// What asks whether a reader agrees is no longer, in characters.
+const QUESTION_CHARS_MAX: usize = 1_500;
+/// So much more of a question is none of it, in characters.
+const OTHER_CHARS_MAX: usize = 400;
+/// A page that says so much besides, under its headings, is no cookie wall, in characters.
+const BESIDE_CHARS_MAX: usize = 100;
 
 /// Words in the titles of pages that say that a site is closed for a while, folded.
 const CLOSED_PHRASES: &[&str] = &[
@@ -203,10 +235,58 @@ pub(super) fn wall(page: &Page) -> Option<&'static str> {
     if chars <= WALL_CHARS_MAX && says(PAYWALL_PHRASES) {
         return Some("a paywall answered in the page's place: only subscribers see it");
     }
-    if chars <= WALL_CHARS_MAX && says(&["cookie"]) && says(CONSENT_PHRASES) {
+    if chars <= WALL_CHARS_MAX && is_cookie_wall(body) {
         return Some("a cookie wall answered in the page's place: it shows nothing before somebody agrees");
     }
     None
+}
+
+/// Whether a page only asks whether its reader agrees to cookies. Most pages ask that beside what they tell, however little that is.
+fn is_cookie_wall(body: ElementRef) -> bool {
+    let agrees = |element: &ElementRef| {
+        let text = element.attr("value").map_or_else(|| text_of(*element), str::to_owned);
+        let text = fold(&text);
+        CONSENT_PHRASES.iter().any(|phrase| text.contains(phrase))
+    };
+    let buttons = selector("button, a, label, input[type=button], input[type=submit], [role=button]");
+    // The lowest element around such a button that speaks of cookies.
+    let question = |button: ElementRef| {
+        let mut around = button.ancestors().filter_map(ElementRef::wrap);
+        let around = around.find(|around| says_cookies(&text_of(*around)))?;
+        (text_of(around).chars().count() <= QUESTION_CHARS_MAX).then(|| around.id())
+    };
+    let questions: HashSet<NodeId> = body.select(&buttons).filter(agrees).filter_map(question).collect();
+    if questions.is_empty() {
+        return false;
+    }
+    let around = selector(AROUND);
+    let is_box = |element: ElementRef| around.matches(&element) || is_notice(element);
+    let mut open: Vec<ElementRef> = vec![body];
+    let (mut beside, mut plain) = (0, Vec::new());
+    if questions.contains(&body.id()) {
+        plain.extend(open.pop());
+    }
+    while let Some(element) = open.pop().filter(|_| beside <= BESIDE_CHARS_MAX) {
+        if !is_heading(element) {
+            let own = element.children().filter_map(|child| child.value().as_text());
+            beside += own.map(|text| text.trim().chars().count()).sum::<usize>();
+        }
+        for child in element.children().filter_map(ElementRef::wrap).filter(|child| !is_box(*child)) {
+            match questions.contains(&child.id()) {
+                true => plain.push(child),
+                false => open.push(child),
+            }
+        }
+    }
+    // What stands in a box of its own lies over a page.
+    beside <= if plain.is_empty() { 0 } else { BESIDE_CHARS_MAX }
+        && plain.into_iter().map(other_chars).sum::<usize>() <= OTHER_CHARS_MAX
+}
+
+/// How much the parts of a question say that is not of cookies, in characters.
+fn other_chars(question: ElementRef) -> usize {
+    let parts = question.children().filter_map(ElementRef::wrap);
+    parts.map(text_of).filter(|text| !says_cookies(text)).map(|text| text.chars().count()).sum()
 }
 
 fn says_in_noscript(page: &Page) -> bool {
@@ -218,6 +298,37 @@ fn says_in_noscript(page: &Page) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_wall_says_nothing_else() {
+        const ASKED: &str = "<h2>We use cookies</h2><p>They help us to know how this site is used.</p><button>Accept all</button>";
+        const TEXT: &str =
+            "<p>The town lies on both banks of the river, and has had a bridge since the year 1412.</p>";
+        let reason =
+            |body: &str| wall(&Page::parse(&format!("<title>Town</title><body>{body}</body>"), None));
+        for asked in [
+            format!("<header><a href=/>Town</a></header><div>{ASKED}</div>"),
+            format!("<main><h1>Before you go on</h1>{ASKED}</main>"),
+            format!("<nav>{}</nav><div role=dialog>{ASKED}</div>", "<a href=/a>Page of the town</a>".repeat(9)),
+            "<main><p>Ce site utilise des cookies.</p><form><input type=submit value='Tout accepter'></form></main>".to_owned(),
+        ] {
+            assert!(reason(&asked).is_some_and(|reason| reason.contains("cookie wall")), "{asked}");
+        }
+        for told in [
+            format!("<main>{}</main><div role=dialog>{ASKED}</div>", TEXT.repeat(2)),
+            format!("<main><h1>News</h1><p>No news.</p></main><div role=dialog>{ASKED}</div>"),
+            format!("<main>{}</main><div class=notice>{ASKED}</div>", TEXT.repeat(14)),
+            format!("<div id=cookie-banner>{ASKED}</div><h1>News</h1>{}", TEXT.repeat(2)),
+            format!("<div>{}{ASKED}</div>", TEXT.repeat(12)),
+            format!("{}{ASKED}", TEXT.repeat(12)),
+            format!(
+                "<main><h1>Cookies</h1>{}<p>You consent to cookies by staying.</p></main>",
+                TEXT.repeat(3)
+            ),
+        ] {
+            assert_eq!(reason(&told), None, "{told}");
+        }
+    }
 
     #[test]
     fn a_page_that_is_not_there_says_so_in_its_title() {

@@ -35,14 +35,24 @@ const ZONES: &[(&[&str], i64)] = &[
     (&["nzdt"], 13),
 ];
 
-/// The offset in seconds east of UTC of a zone in any spelling; an unknown name counts as UTC.
+/// What may follow the name of a zone.
+const ZONE_ENDS: [&str; 2] = ["dst", "time"];
+
+/// The offset in seconds east of UTC of a zone in any spelling; an unknown name counts as UTC, and so does a word that goes on with
+/// another one: "20:30 Est Républicain" names a newspaper.
 pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
     let zone = zone.trim();
     let lower = zone.to_ascii_lowercase();
-    let lower = lower.trim_start_matches(['(', '[']).split(['(', '[', ')', ']', ' ']).next().unwrap_or("");
+    let whole = lower.trim_start_matches(['(', '[']);
+    let end = whole.find(['(', '[', ')', ']', ' ', ',', ';', '|']).unwrap_or(whole.len());
+    let (lower, after) = whole.split_at(end);
     if let Some(at) = lower.find(['+', '-']) {
         return numeric_zone(&lower[at..]);
     }
+    if after.trim_start().starts_with(char::is_alphabetic) && !ZONE_ENDS.contains(&after.trim()) {
+        return Some(0);
+    }
+    let lower = lower.trim_end_matches('.');
     if let Some((_, hours)) = ZONES.iter().find(|(names, _)| names.contains(&lower)) {
         return Some(hours * 3600);
     }

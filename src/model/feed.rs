@@ -171,6 +171,8 @@ pub struct RawEntry {
     pub date_as_event: Option<Event>,
     /// `published` was told from the day of the reading ("2 weeks ago"): each later reading gives another day.
     pub is_told_from_today: bool,
+    /// Its address is that of the page which lists it, for want of its own.
+    pub is_of_listing: bool,
     /// The format rules that its `guid` is given to nothing else: whatever differs under it is an edit.
     pub has_certain_guid: bool,
 }

@@ -11,7 +11,7 @@ use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::model::redirect::behind_redirect;
 use crate::model::valid::web_address;
-use crate::support::text::{attribute_of, one_line, printable, push_escaped, shorten, turns_direction};
+use crate::support::text::{attribute_of, fold, one_line, printable, push_escaped, shorten, turns_direction};
 
 /// What the source contributes to an entry.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +28,18 @@ pub struct Context<'a> {
     pub listed: Option<(&'a Identity, &'a str)>,
 }
 
-/// The identity of an entry: its guid, or else its address, or else a hash of its text.
+/// The identity of an entry: its guid, or else its address, or else a hash of its text. Where the address is that of the listing,
+/// title and day belong to it.
 pub fn identity(raw: &RawEntry) -> Identity {
     if let Some(guid) = raw.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
         return Identity::Guid(guid.to_owned());
+    }
+    if let Some(url) = raw.url().filter(|_| raw.is_of_listing) {
+        let place = canonical_key(url).unwrap_or_else(|| url.to_owned());
+        let title = fold(value_of(&raw.title));
+        let event = raw.event.as_ref().map(|event| event.begin.date().to_string());
+        let day = event.or_else(|| raw.date().map(|date| date.strftime("%Y-%m-%d").to_string()));
+        return Identity::Address(format!("{place}#{title}#{}", day.unwrap_or_default()));
     }
     if let Some(url) = raw.url() {
         return Identity::Address(canonical_key(url).unwrap_or_else(|| url.to_owned()));

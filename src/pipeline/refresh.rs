@@ -136,7 +136,7 @@ impl Refresher {
             page: state.page.clone(),
             is_mended: false,
         };
-        let (found, listed) = self.recognised(source, found)?;
+        let (found, listed) = self.recognised(source, found, now)?;
         self.prepared(source, found, listed, None, now).await
     }
 
@@ -178,7 +178,7 @@ impl Refresher {
     ) -> Result<ReadOutcome, ReadError> {
         if source.kind.is_mail() {
             let found = self.read_mailbox(source, now).await?;
-            let (found, listed) = self.recognised(source, found)?;
+            let (found, listed) = self.recognised(source, found, now)?;
             return Ok(ReadOutcome::Document(Box::new(
                 self.prepared(source, found, listed, None, now).await?,
             )));
@@ -201,7 +201,7 @@ impl Refresher {
         let rules = page_rules(source, state, now);
         let found = self.extract(&address, source, state, fetched, &rules, &mut budget, now).await?;
         let found = self.with_further_pages(source, found, &rules, &mut budget, now).await?;
-        let (found, listed) = self.recognised(source, found)?;
+        let (found, listed) = self.recognised(source, found, now)?;
         let (found, listed) =
             self.with_item_pages(source, found, listed, rules.dates, &mut budget, now).await?;
         let document = self.prepared(source, found, listed, budget.crawl_delay_seconds(), now).await?;
@@ -332,6 +332,7 @@ impl Refresher {
         &self,
         source: &Source,
         mut found: RawDocument,
+        now: Timestamp,
     ) -> anyhow::Result<(RawDocument, Vec<ListedEntry>)> {
         let mut entries = std::mem::take(&mut found.feed.entries);
         let listed = entries.len();
@@ -343,7 +344,7 @@ impl Refresher {
                 .problems
                 .push(format!("{left_out} without title, text, link, picture or attachment left out"));
         }
-        let mut recogniser = Recogniser::new(entries);
+        let mut recogniser = Recogniser::new(entries, now);
         let (mut known, has_entries) = self.store.read(|r| {
             let known = r.intake().known(&source.id, recogniser.own_keys())?;
             let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;

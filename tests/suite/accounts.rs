@@ -141,6 +141,38 @@ fn posts_of_a_telegram_channel_have_their_date_text_address_and_picture() {
 }
 
 #[test]
+fn posts_of_a_mirror_on_another_host_are_read_as_those_of_a_channel() {
+    let posts: String = (1..4)
+        .map(|n| {
+            post(
+                &n.to_string(),
+                n,
+                &format!("<div class=\"tgme_widget_message_text\">The bridge is open, part {n}.</div>"),
+            )
+        })
+        .collect();
+    let page = format!(
+        "<!DOCTYPE html><html><head><title>A mirror</title></head><body><nav><a href=/a>About</a></nav><main>{posts}</main></body></html>"
+    );
+    let server = Server::start(move |request: &Request| match request.target.as_str() {
+        "/mirror" => Reply::html(page.clone()),
+        _ => Reply::new(404, ""),
+    });
+    let source = format!("[[source]]\nid = \"m\"\nkind = \"page\"\nurl = \"{}\"\n", server.url("/mirror"));
+    let app = App::new(&source);
+    app.ok(&["fetch"]);
+    let told: Vec<(String, String)> = app
+        .entries()
+        .iter()
+        .map(|entry| {
+            (entry["url"].as_str().unwrap().to_owned(), entry["published"].as_str().unwrap()[..10].to_owned())
+        })
+        .collect();
+    let want = [1, 2, 3].map(|n| (format!("https://t.me/town/{n}"), format!("2022-10-0{n}")));
+    assert!(want.iter().all(|one| told.contains(one)) && told.len() == 3, "{told:?}");
+}
+
+#[test]
 fn a_telegram_channel_is_a_source_that_robots_txt_may_close_and_a_private_one_is_told() {
     let posts = channel(&post(
         "5",

@@ -491,3 +491,164 @@ fn a_box_beside_a_listing_is_no_entry_at_any_visit() {
         visits("page", &[without.clone(), without, with]).are_all_told(5, name);
     }
 }
+
+/// An item of a feed, or a record of a page, with its address, and its day or none.
+fn listed(kind: &str, n: usize, address: &str, is_dated: bool) -> String {
+    let (title, day) = (HEADLINES[n], 19 - n);
+    match (kind, is_dated) {
+        ("feed", true) => format!(
+            "<item><title>{title}</title><link>https://x.example{address}</link><pubDate>{day} Oct 2022 06:00:00 GMT</pubDate></item>"
+        ),
+        ("feed", false) => {
+            format!("<item><title>{title}</title><link>https://x.example{address}</link></item>")
+        }
+        (_, true) => format!(
+            "<li class=news><h3><a href=\"{address}\">{title}</a></h3><span class=date>{day} October 2022</span></li>"
+        ),
+        (_, false) => format!("<li class=news><h3><a href=\"{address}\">{title}</a></h3></li>"),
+    }
+}
+
+fn list(kind: &str, items: &[String]) -> String {
+    if kind == "feed" { feed(items) } else { page("News", &format!("<ul>{}</ul>", items.concat())) }
+}
+
+#[test]
+fn entries_that_are_told_apart_by_their_places_alone_are_each_told_once() {
+    for (kind, address, is_dated) in [
+        ("feed", "/news#n{}", true),
+        ("feed", "/news#n{}", false),
+        ("feed", "/#/story/{}", false),
+        ("feed", "/story-{}", true),
+        ("feed", "/story?n={}", false),
+        ("page", "/all#n{}", false),
+        ("page", "/#/story/{}", true),
+        ("page", "#/story/{}", false),
+        ("page", "/story-{}", false),
+    ] {
+        let poll = |numbers: &[usize]| {
+            let item = |(place, n): (usize, &usize)| {
+                listed(kind, *n, &address.replace("{}", &place.to_string()), is_dated)
+            };
+            list(kind, &numbers.iter().enumerate().map(item).collect::<Vec<_>>())
+        };
+        let what = format!("{kind} {address}, dated: {is_dated}");
+        let growing = [poll(&[3, 4, 5]), poll(&[2, 3, 4, 5]), poll(&[0, 1, 2, 3, 4, 5])];
+        visits(kind, &growing).are_all_told(6, &format!("{what}, growing"));
+        let sliding = [poll(&[3, 4, 5]), poll(&[2, 3, 4]), poll(&[0, 1, 2]), poll(&[0, 1, 2])];
+        visits(kind, &sliding).are_all_told(6, &format!("{what}, sliding"));
+    }
+    let named = |title: &str| {
+        let items = [0, 1, 2].map(|n| listed("feed", n, &format!("/news#{}", ["a", "b", "c"][n]), false));
+        feed(&items.map(|item| item.replace(HEADLINES[1], title)))
+    };
+    let polls = [named(HEADLINES[1]), named("Lorries have to take the new road")];
+    visits("feed", &polls).are_all_told(3, "an edit under a name of its own");
+}
+
+#[test]
+fn a_document_that_is_dated_by_its_reading_is_known_again() {
+    let item = |visit: usize, n: usize, text: usize, how: &str| {
+        let token = ["a0b9f0", "a1b9f1", "c2d8e4"][visit];
+        let slug = HEADLINES[n].to_lowercase().replace(' ', "-");
+        let guid = format!("<guid isPermaLink=\"false\">{token}{n}</guid>");
+        let link = match how {
+            "sid" => format!("<link>https://x.example/n/{slug}?sid={token}</link>"),
+            "visitor" => format!("<link>https://x.example/n.php?id={}&amp;visitor={token}</link>", 40 + n),
+            "raw path" => format!("<link>https://x.example/actualités/{slug}?u={token}</link>"),
+            "guid and address" => format!("{guid}<link>https://x.example/n/{slug}</link>"),
+            _ => guid,
+        };
+        let date = format!("<pubDate>Thu, 20 Oct 2022 {:02}:00:00 GMT</pubDate>", 8 + 2 * visit);
+        let (title, text) = (HEADLINES[n], NOTICES[text]);
+        format!("<item><title>{title}</title>{link}<description>{text}</description>{date}</item>")
+    };
+    for how in ["sid", "visitor", "raw path", "guid and address", "guid"] {
+        let poll = |visit: usize, numbers: &[usize]| {
+            feed(&numbers.iter().map(|n| item(visit, *n, *n, how)).collect::<Vec<_>>())
+        };
+        let same = visits("feed", &[0, 1, 2].map(|visit| poll(visit, &[0, 1, 2])));
+        same.are_all_told(3, how);
+        let dates: Vec<&Value> = same.entries.iter().map(|entry| &entry["published"]).collect();
+        assert!(dates.iter().all(|date| date.as_str() == Some("2022-10-20T08:00:00Z")), "{how} {dates:?}");
+        let grown = [poll(0, &[1, 2, 3]), poll(1, &[0, 1, 2, 3]), poll(2, &[0, 1, 2, 3])];
+        visits("feed", &grown).are_all_told(4, how);
+        if matches!(how, "sid" | "visitor" | "raw path") {
+            visits("feed", &[0, 1, 2].map(|visit| poll(visit, &[0, 1]))).are_all_told(2, how);
+        }
+    }
+    let texts = |visit: usize| feed(&[0, 1, 2].map(|n| item(visit, n, n + visit, "guid")));
+    let told = visits("feed", &[texts(0), texts(1)]);
+    assert_eq!(told.entries.len(), 6, "with other texts, these are others: {:?}", told.entries);
+}
+
+#[test]
+fn addresses_that_say_nothing_are_those_of_entries_where_their_records_are_dated() {
+    for addresses in [
+        ["/3", "/457", "/news/a", "/2022"],
+        ["https://a.example", "https://b.example/", "/news/a", "https://c.example/x"],
+        ["/?item=2", "/?item=3", "/index.php?id=5", "/?p=7"],
+    ] {
+        let items: Vec<String> = (0..4).map(|n| listed("page", n, addresses[n], true)).collect();
+        visits("page", &[list("page", &items)]).are_all_told(4, &format!("{addresses:?}"));
+    }
+    let archive = "<ul><li><a href=/2022>2022</a></li><li><a href=/2022/09>September 2022</a></li></ul>";
+    let items: String = (0..3).map(|n| listed("page", n, &format!("/news/{n}-a"), true)).collect();
+    let front = "<p><a href=/>Start</a> 20 October 2022</p>";
+    let page = page("News", &format!("{front}<ul>{items}</ul>{archive}"));
+    visits("page", &[page]).are_all_told(3, "an archive and the front page are none");
+}
+
+#[test]
+fn a_dated_record_without_a_link_is_an_entry_of_its_listing() {
+    let linked = |n: usize| listed("page", n, &format!("/n/story-{n}"), true);
+    let bare = |n: usize| linked(n).replace(&format!("<a href=\"/n/story-{n}\">"), "").replace("</a>", "");
+    let polls = [
+        list("page", &[linked(2), bare(3), linked(4), linked(5)]),
+        list("page", &[bare(1), linked(2), bare(3), linked(4), linked(5)]),
+        list("page", &[bare(0), linked(1), linked(2), bare(3), linked(4)]),
+        list("page", &[bare(0), linked(1), linked(2), bare(3), linked(4)]),
+    ];
+    let found = visits("page", &polls);
+    found.are_all_told(6, "some without a link");
+    let of = |n: usize| found.entries.iter().find(|entry| entry["title"] == HEADLINES[n]).unwrap();
+    assert!(of(3)["url"].as_str().unwrap().ends_with("/news"), "{}", of(3)["url"]);
+    assert_eq!(of(3)["published"], "2022-10-16T00:00:00Z");
+}
+
+#[test]
+fn what_is_featured_above_a_listing_is_an_entry_at_each_visit() {
+    let item = |n: usize, class: &str, level: u8| {
+        let slug = HEADLINES[n].to_lowercase().replace(' ', "-");
+        format!(
+            "<li class={class}><h{level}><a href=/{slug}>{}</a></h{level}><span class=date>{} October 2022</span></li>",
+            HEADLINES[n],
+            19 - n
+        )
+    };
+    let poll = |first: Option<usize>, rest: &[usize]| {
+        let first = first.map(|n| format!("<ul class=top>{}</ul>", item(n, "hero", 2))).unwrap_or_default();
+        let rest: String = rest.iter().map(|n| item(*n, "small", 3)).collect();
+        page("News", &format!("{first}<section><ul class=grid>{rest}</ul></section>"))
+    };
+    let always = [poll(Some(2), &[3, 4, 5]), poll(Some(1), &[2, 3, 4, 5]), poll(Some(0), &[1, 2, 3, 4])];
+    visits("page", &always).are_all_told(6, "always");
+    let later = [poll(None, &[2, 3, 4, 5]), poll(Some(1), &[2, 3, 4, 5]), poll(Some(0), &[1, 2, 3, 4])];
+    visits("page", &later).are_all_told(6, "later");
+}
+
+#[test]
+fn days_that_are_all_that_records_say_are_their_titles() {
+    let minutes = |days: &[&str]| {
+        let item = |day: &&str| {
+            let file = day.to_lowercase().replace(' ', "-");
+            format!("<li><a href=/files/minutes-{file}.pdf>{day}</a> (PDF, 120 kB)</li>")
+        };
+        page("Minutes of the council", &format!("<ul>{}</ul>", days.iter().map(item).collect::<String>()))
+    };
+    let days = ["6 October 2022", "1 September 2022", "7 July 2022", "2 June 2022"];
+    let found = visits("page", &[minutes(&days[1..]), minutes(&days)]);
+    found.are_all_told(4, "minutes");
+    let titles: Vec<&str> = found.entries.iter().map(|entry| entry["title"].as_str().unwrap()).collect();
+    assert!(days.iter().all(|day| titles.contains(day)), "{titles:?}");
+}

@@ -113,7 +113,7 @@ fn is_short(page: &Html) -> bool {
 }
 
 /// Whether an element is a notice of cookies or of consent, by its name, or by what it says and asks.
-fn is_notice(element: ElementRef) -> bool {
+pub(in crate::extract) fn is_notice(element: ElementRef) -> bool {
     if !matches!(element.value().name(), "div" | "section" | "aside" | "form" | "p" | "span") {
         return false;
     }
@@ -139,7 +139,7 @@ fn is_notice(element: ElementRef) -> bool {
     chars <= NOTICE_CHARS_MAX && (is_of_manager || is_named() || is_plain())
 }
 
-fn says_cookies(text: &str) -> bool {
+pub(in crate::extract) fn says_cookies(text: &str) -> bool {
     let text = fold(text);
     ["cookie", "куки", "ملفات تعريف الارتباط"].iter().any(|word| text.contains(&fold(word)))
 }

@@ -16,7 +16,8 @@ use crate::extract::page::dates::{
     AHEAD, DATE_CHARS_MAX, ELEMENTS_MAX, VisibleDates, day_event, day_of, is_date_name, says_hours,
 };
 use crate::extract::page::{
-    Page, background_of, excerpt_text, hidden_image_of, image_of, name_of, selector, text_of, text_within,
+    OF_LISTING, Page, background_of, excerpt_text, hidden_image_of, image_of, name_of, own_address, selector,
+    text_of, text_within,
 };
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, day_in_figures, day_of_month, day_without_year, is_date_only,
@@ -188,6 +189,22 @@ impl<'a> Card<'a> {
 
     fn elements(&self) -> impl Iterator<Item = ElementRef<'a>> + '_ {
         self.parts().flat_map(elements_of)
+    }
+
+    /// A record of a listing that has no link: its address is that of the page.
+    pub(super) fn unlinked(own: &url::Url, record: ElementRef<'a>) -> Card<'a> {
+        Card { href: own_address(own), anchors: Vec::new(), record, neighbours: Vec::new() }
+    }
+
+    /// Whether it leads nowhere.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// Whether it shows the day on which it was published, or takes place, whatever its address says.
+    pub(super) fn shows_date(&self) -> bool {
+        let dates = self.dates(DateRules::strict(DateOrder::Dmy));
+        dates.published().is_some() || dates.event().is_some()
     }
 
     /// The number of elements that are looked at.
@@ -687,7 +704,12 @@ pub(super) fn entries(page: &Page, cards: &[Card], rules: DateRules) -> Vec<RawE
                 .or_else(|| card.elements().find_map(|element| background_of(element, page.base()))),
             title: title.map(plain),
             language,
-            notes: card.place_of_date(rules).into_iter().collect(),
+            is_of_listing: card.is_unlinked(),
+            notes: card
+                .place_of_date(rules)
+                .into_iter()
+                .chain(card.is_unlinked().then(|| OF_LISTING.to_owned()))
+                .collect(),
             ..RawEntry::default()
         };
         Some((entry, is_dated_by_title))

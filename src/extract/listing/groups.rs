@@ -51,14 +51,16 @@ pub(super) fn listings(page: &Page, reach: LinkScope) -> Listings<'_> {
 /// directory.
 fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usize) -> LinkGroup<'a> {
     let mut chosen = all[best].clone();
-    if let Some(directory) = common_directory(&chosen) {
+    let featured = featured(&all[best], all);
+    chosen.anchors.extend(featured.iter().flat_map(|at| all[*at].anchors.iter().cloned()));
+    if let Some(directory) = common_directory(&all[best]) {
         for (at, listing) in all.iter().enumerate() {
             let is_alike = listing
                 .anchors
                 .iter()
                 .all(|anchor| !anchor.is_set_aside && directory_of(&anchor.key) == directory)
                 && scores[at] > scores[best] * 0.12;
-            if at != best && !listing.anchors.is_empty() && is_alike {
+            if at != best && Some(at) != featured && !listing.anchors.is_empty() && is_alike {
                 chosen.anchors.extend(listing.anchors.iter().cloned());
             }
         }
@@ -69,6 +71,58 @@ fn with_alike<'a>(page: &Page, all: &[LinkGroup<'a>], scores: &[f64], best: usiz
     let kept: HashSet<String> = chosen.keys().into_iter().take(ENTRIES_MAX).map(str::to_owned).collect();
     chosen.anchors.retain(|anchor| kept.contains(&anchor.key));
     chosen
+}
+
+/// Number of records that may be featured above a listing, and of groups before it that may be these.
+const FEATURED_MAX: usize = 2;
+const BEFORE_MAX: usize = 3;
+
+/// The group right before a listing that says the same of an entry or two, in larger letters: where all addresses are at the front of
+/// the site, these do not tell what belongs together.
+fn featured(listing: &LinkGroup, all: &[LinkGroup]) -> Option<usize> {
+    let is_of_front = |key: &str| directory_of(key).matches('/').count() == 0 && key.contains('/');
+    let is_fit = |group: &LinkGroup| {
+        group
+            .anchors
+            .iter()
+            .all(|anchor| anchor.is_same_site && !anchor.is_set_aside && is_of_front(&anchor.key))
+    };
+    if !is_fit(listing) {
+        return None;
+    }
+    let known: HashSet<&str> = listing.keys().into_iter().collect();
+    let says = |card: &cards::Card| Parts::of(card).signs();
+    let found = cards::cards(listing);
+    let signs: Vec<[bool; 3]> = found.iter().map(says).collect();
+    let has_most = |sign: usize| signs.iter().filter(|signs| signs[sign]).count() * 2 > signs.len();
+    let wanted = [has_most(0), has_most(1), has_most(2)];
+    // A heading with a date, or with a text.
+    if !(wanted[0] && (wanted[1] || wanted[2])) {
+        return None;
+    }
+    let place = |group: &LinkGroup| group.anchors.iter().map(|anchor| anchor.at).min();
+    let may_be_featured = |group: &LinkGroup| {
+        let keys = group.keys();
+        (1..=FEATURED_MAX).contains(&keys.len())
+            && !keys.iter().any(|key| known.contains(key))
+            && place(group) < place(listing)
+            && is_fit(group)
+    };
+    let mut before: Vec<usize> = (0..all.len()).filter(|at| may_be_featured(&all[*at])).collect();
+    before.sort_by_key(|at| std::cmp::Reverse(place(&all[*at])));
+    let is_like = |own: [bool; 3]| (0..own.len()).all(|sign| own[sign] || !wanted[sign]);
+    let is_featured = |at: &usize| says_beside(listing, &all[*at]).into_iter().all(is_like);
+    before.into_iter().take(BEFORE_MAX).find(is_featured)
+}
+
+/// What the cards of a group say that stands beside a listing: alone, a link has all that is around it for its card.
+fn says_beside(listing: &LinkGroup, group: &LinkGroup) -> Vec<[bool; 3]> {
+    let own: HashSet<NodeId> = group.anchors.iter().map(|anchor| anchor.element.id()).collect();
+    let mut both = LinkGroup { anchors: group.anchors.iter().chain(&listing.anchors).cloned().collect() };
+    both.anchors.sort_by_key(|anchor| anchor.at);
+    let found = cards::cards(&both);
+    let is_own = |card: &&cards::Card| card.anchors.iter().any(|(element, _)| own.contains(&element.id()));
+    found.iter().filter(is_own).map(|card| Parts::of(card).signs()).collect()
 }
 
 /// Groups links with the same signature; groups that lead to the same addresses (picture, title, "read more") are merged.
@@ -149,6 +203,13 @@ impl Parts {
             image: card.has_image(),
             excerpt: card.has_excerpt(),
         }
+    }
+}
+
+impl Parts {
+    /// What tells a record of news from a link: a heading, a date, a text.
+    fn signs(&self) -> [bool; 3] {
+        [self.heading, self.date, self.excerpt]
     }
 }
 

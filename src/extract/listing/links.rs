@@ -8,8 +8,9 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::{ElementRef, Node};
 use url::Url;
 
+use super::cards::cards;
 use super::rows;
-use super::title::is_named_title;
+use super::title::{is_named_title, title};
 use crate::extract::page::answers::is_link_to_answer;
 use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
 use crate::extract::words;
@@ -39,6 +40,10 @@ pub(super) struct Anchor<'a> {
     /// Whether it is in a menu, a footer, a sidebar or a form.
     pub is_set_aside: bool,
     pub is_same_site: bool,
+    /// Its place among the links of the page.
+    pub at: usize,
+    /// Whether its address may lead to anything: a host, a number, a query.
+    is_short: bool,
 }
 
 /// Links that belong together: one entry for each distinct address, in page order.
@@ -166,13 +171,13 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
         let Some(href) = href.map(str::trim).filter(|href| !href.is_empty()) else { continue };
         let Some(url) = web_target(own, href) else { continue };
         let mut key = key_of(&url);
-        match url
-            .fragment()
-            .filter(|fragment| !fragment.is_empty() && reach == LinkScope::Wide && key == own_key)
-        {
+        let is_part =
+            |fragment: &&str| fragment.starts_with(['/', '!']) || reach == LinkScope::Wide && key == own_key;
+        let mut is_short = false;
+        match url.fragment().filter(|fragment| !fragment.is_empty()).filter(is_part) {
             Some(fragment) => key = format!("{key}#{fragment}"),
             None if key == own_key || is_no_entry(&url, own) => continue,
-            None => {}
+            None => is_short = is_short_address(&url, own),
         }
         if is_link_to_answer(element) {
             continue;
@@ -186,9 +191,34 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             signature: signature(element, &surroundings),
             is_set_aside: is_set_aside(element, &surroundings),
             is_same_site,
+            at: found.len(),
+            is_short,
         });
     }
-    found
+    without_short(found)
+}
+
+/// Whether a link leads to a page that may be that of an entry.
+pub(super) fn may_lead_to_entry(link: ElementRef, own: &Url) -> bool {
+    let target = own_target(link).and_then(|href| web_target(Some(own), href));
+    target.is_some_and(|url| key_of(&url) != key_of(own) && !is_no_entry(&url, Some(own)))
+}
+
+/// The links without those whose addresses may lead to anything, except where their records have a title and a date.
+fn without_short(anchors: Vec<Anchor>) -> Vec<Anchor> {
+    if anchors.iter().all(|anchor| !anchor.is_short) {
+        return anchors;
+    }
+    let all = LinkGroup { anchors };
+    let dated: HashSet<NodeId> = cards(&all)
+        .into_iter()
+        .filter(|card| card.has_date() && title(card).is_some())
+        .flat_map(|card| card.anchors)
+        .map(|(element, _)| element.id())
+        .collect();
+    let is_kept =
+        |anchor: &Anchor| !anchor.is_short || !anchor.is_set_aside && dated.contains(&anchor.element.id());
+    all.anchors.into_iter().filter(is_kept).collect()
 }
 
 /// The headings of parts of a page that lead to no other page.
@@ -251,6 +281,8 @@ fn told_parts<'a>(page: &'a Page, found: Vec<ElementRef<'a>>) -> Vec<Anchor<'a>>
             signature: signature(element, &surroundings),
             is_set_aside: is_set_aside(element, &surroundings),
             is_same_site: true,
+            at,
+            is_short: false,
         }
     });
     parts.collect()
@@ -362,8 +394,10 @@ const SHARE_ADDRESSES: [&str; 6] = [
 fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     let path = url.path().trim_end_matches('/').to_ascii_lowercase();
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let is_front =
-        segments.iter().all(|segment| LANGUAGE_SEGMENTS.contains(segment)) && url.query().is_none();
+    let is_elsewhere = own.is_some_and(|own| site_of(own) != site_of(url));
+    let is_front = segments.iter().all(|segment| LANGUAGE_SEGMENTS.contains(segment))
+        && url.query().is_none()
+        && !(segments.is_empty() && is_elsewhere);
     let is_taxonomy = segments.iter().rev().take(2).any(|segment| TAXONOMIES.contains(segment));
     let is_file = segments.last().is_some_and(|last| FILE_ENDS.iter().any(|end| last.ends_with(end)));
     let is_member = || {
@@ -375,16 +409,29 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
         })
     };
     let is_sharing = || SHARE_ADDRESSES.iter().any(|share| url.as_str().contains(share));
-    // A year or month of an archive.
-    let is_archive = !segments.is_empty() && segments.iter().all(|segment| is_number(segment));
     is_front
-        || own.is_some_and(|own| is_above(url, &path, own))
+        || own.is_some_and(|own| url.query().is_none() && is_above(url, &path, own))
         || is_taxonomy
         || is_further_page(url, &segments, own)
         || is_file
-        || is_archive
         || is_member()
         || is_sharing()
+}
+
+/// Queries by which systems without other addresses name their articles.
+const ID_QUERIES: [&str; 6] = ["p", "id", "nid", "post", "news", "article"];
+
+/// Whether an address that may be that of an entry says nothing of that: a host, the figures of a year, a month or an id, or a page
+/// above this one with a query.
+fn is_short_address(url: &Url, own: Option<&Url>) -> bool {
+    let path = url.path().trim_end_matches('/').to_ascii_lowercase();
+    let is_figures = path.split('/').filter(|segment| !segment.is_empty()).all(is_number);
+    let has_id =
+        || url.query_pairs().any(|(name, value)| ID_QUERIES.contains(&name.as_ref()) && is_number(&value));
+    match url.query() {
+        None => is_figures,
+        Some(_) => own.is_some_and(|own| is_above(url, &path, own)) && !has_id(),
+    }
 }
 
 /// Whether the page `own` lies below `url`.

@@ -13,6 +13,7 @@ mod rows;
 mod selectors;
 mod structured;
 mod title;
+mod unlinked;
 mod unread;
 
 use std::collections::HashSet;
@@ -122,6 +123,12 @@ impl Page {
         let doubt =
             evidence::doubt(self, &cards, &entries, listing.is_set_aside(), self.is_agenda(rules.now))
                 .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        let linked = cards.len();
+        let cards = if doubt.is_none() { unlinked::with_unlinked(self.base(), cards) } else { cards };
+        if cards.len() > linked {
+            entries = cards::entries(self, &cards, rules);
+            evidence::without_strays(&mut entries);
+        }
         ListingResult { cards, entries, doubt }
     }
 
@@ -218,6 +225,21 @@ mod tests {
         };
         assert_eq!(titles_and_days(&card(1)).len(), 1, "one that says it all");
         assert_eq!(titles_and_days(&format!("{}{}{}", card(3), card(2), card(1))).len(), 3);
+    }
+
+    #[test]
+    fn days_that_lead_on_are_titles_unless_they_follow_each_other() {
+        let list = |days: &[&str]| -> String {
+            let item = |day: &&str| format!("<li><a href=\"/m/{}\">{day}</a></li>", day.replace(' ', "-"));
+            format!("<ul>{}</ul>", days.iter().map(item).collect::<String>())
+        };
+        let minutes = ["6 October 2022", "1 September 2022", "7 July 2022"];
+        let found = titles_and_days(&list(&minutes));
+        let titles: Vec<&str> = found.iter().map(|(title, _)| title.as_str()).collect();
+        assert_eq!(titles, minutes);
+        assert_eq!(found[0].1, "2022-10-06");
+        let leafed = ["3 October 2022", "4 October 2022", "5 October 2022", "6 October 2022"];
+        assert!(titles_and_days(&list(&leafed)).is_empty());
     }
 
     #[test]

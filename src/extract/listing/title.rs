@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
+use jiff::civil::Date;
 use scraper::ElementRef;
 
 use super::cards::{Card, elements_of, is_byline, is_title_of_part};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
 use crate::extract::page::{is_label, selector, text_of, title_text};
-use crate::extract::prose_date::{is_date_only, is_relative_only, is_short_age};
+use crate::extract::prose_date::{
+    DateContext, DateRules, StatedDates, is_date_only, is_relative_only, is_short_age,
+};
 use crate::extract::words;
 use crate::model::feed::RawEntry;
+use crate::model::source::DateOrder;
 use crate::support::text::{fold, one_line};
 
 /// Maximum length of a title, in characters; of one that is named by nothing, and its minimum.
@@ -29,6 +33,7 @@ const LABELS_MAX: usize = 3;
 /// The titles of the cards of a listing. What all have in common is a label of theirs, unless they have nothing else.
 pub(super) fn titles(cards: &[Card]) -> Vec<Option<String>> {
     let mut titles: Vec<Option<String>> = cards.iter().map(title).collect();
+    give_day_titles(cards, &mut titles);
     let mut labels = Vec::new();
     while let Some(label) = shared(&titles).filter(|_| labels.len() < LABELS_MAX) {
         labels.push(label);
@@ -39,6 +44,41 @@ pub(super) fn titles(cards: &[Card]) -> Vec<Option<String>> {
         titles = besides;
     }
     titles
+}
+
+/// Gives records that consist of a day which leads on, as lists of minutes do, that day as their title. The days of a calendar that
+/// one may leaf through follow each other.
+fn give_day_titles(cards: &[Card], titles: &mut [Option<String>]) {
+    let days: Vec<(usize, String, Date)> = (0..cards.len())
+        .filter(|at| titles[*at].is_none())
+        .filter_map(|at| day_title(&cards[at]).map(|(title, day)| (at, title, day)))
+        .collect();
+    let is_run = |two: &[(usize, String, Date)]| {
+        let distance = two[0].2.duration_until(two[1].2).as_hours().abs();
+        distance <= 24
+    };
+    let is_custom = cards.len() >= ALIKE_MIN && days.len() * 2 > cards.len();
+    if !is_custom || days.windows(2).filter(|two| is_run(two)).count() * 2 > days.len() {
+        return;
+    }
+    for (at, title, _) in days {
+        titles[at] = Some(title);
+    }
+}
+
+/// The day that is all that a card says, besides what its file is, with its words.
+fn day_title(card: &Card) -> Option<(String, Date)> {
+    let rules = DateRules::strict(DateOrder::Dmy);
+    let of_link = card.anchors.iter().map(|(_, text)| text.clone()).find(|text| is_date_only(text));
+    let beside = || card.date_element(rules).map(text_of).filter(|text| is_date_only(text));
+    let words = of_link.or_else(beside).filter(|_| !card.has_image())?;
+    let told = StatedDates::of(&words, rules, DateContext::Named);
+    let event = || told.event.as_ref().map(|event| event.begin.date());
+    let day = told.published.or_else(event)?;
+    let rest = text_of(card.record).replacen(words.as_str(), "", 1);
+    let rest = rest.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_all = rest.is_empty() || is_file_label(rest) || is_call(rest);
+    is_all.then(|| (one_line(&words), day))
 }
 
 /// The title that all cards have.
@@ -92,6 +132,7 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         .or_else(attribute)
         .or_else(|| picture_title(card).filter(|text| is_own(text)))
         .or_else(|| lead(card, &is_own))
+        .or_else(|| own_line(card).filter(|text| is_short(text)))
         .map(|title| whole_title(card, &title).unwrap_or(title))
 }
 
@@ -220,6 +261,15 @@ fn lead(card: &Card, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
             && !text.ends_with(['.', '…', ':'])
             && !text.contains(". ")
     })
+}
+
+/// The text of a record that leads nowhere, without the date that stands beside it.
+fn own_line(card: &Card) -> Option<String> {
+    let element = card.date_element(DateRules::strict(DateOrder::Dmy)).filter(|_| card.is_unlinked())?;
+    let (text, date) = (text_of(card.record), text_of(element));
+    let rest = if date.len() < text.len() { text.replacen(&date, "", 1) } else { text };
+    Some(one_line(rest.trim().trim_matches([':', '-', '–', '—', '|', '·', ','])))
+        .filter(|text| words::count(text) >= 2)
 }
 
 fn holds_blocks(element: ElementRef) -> bool {

@@ -101,6 +101,9 @@ impl Refresher {
         let (fetched, mined) =
             extract_listing(self.client.deadline(), fetched, self.rules_for(source, None, rules)?).await?;
         let mined = mined.unwrap_or_default();
+        if is_good && lists_more(&mined.feed, &reading.feed) {
+            return Ok((learn(source, memory, mined), fetched));
+        }
         if is_good {
             return Ok((keep(memory, with_details(reading, mined)), fetched));
         }
@@ -222,11 +225,21 @@ fn keep(memory: &LearnedPage, reading: PageReading) -> ListingReading {
     ListingReading { feed: reading.feed, memory, is_mended: false }
 }
 
+/// Whether the page, read anew, lists all that its learned selectors find, and more: what is made otherwise is listed since.
+fn lists_more(mined: &RawFeed, read: &RawFeed) -> bool {
+    let name = |entry: &RawEntry| {
+        let title = entry.title.as_ref().filter(|_| entry.is_of_listing);
+        (entry.url().map(str::to_owned), title.map(|title| title.value.clone()))
+    };
+    let mined: HashSet<_> = mined.entries.iter().map(name).collect();
+    mined.len() > read.entries.len() && read.entries.iter().all(|entry| mined.contains(&name(entry)))
+}
+
 /// The learned selectors determine the entries; mining knows more details of each.
 fn with_details(mut reading: PageReading, mined: PageReading) -> PageReading {
     let mut details: HashMap<String, RawEntry> =
         mined.feed.entries.into_iter().filter_map(|entry| Some((entry.url()?.to_owned(), entry))).collect();
-    for entry in &mut reading.feed.entries {
+    for entry in reading.feed.entries.iter_mut().filter(|entry| !entry.is_of_listing) {
         if let Some(detail) = entry.url().and_then(|url| details.remove(url)) {
             *entry = detail;
         }

@@ -118,7 +118,7 @@ impl Refresher {
             }
         };
         let source = Arc::new(source.clone());
-        let (found, listed) = self.recognised(&source, of_mail(vec![entry], &source.url, true))?;
+        let (found, listed) = self.recognised(&source, of_mail(vec![entry], &source.url, true), now)?;
         let document = self.prepared(&source, found, listed, None, now).await?;
         let state = self.store.read(|r| r.sources().state(&source.id)).map_err(anyhow::Error::from)?;
         let url = source.url.to_string();

@@ -99,13 +99,12 @@ impl Outline {
             let value = truncated(&text.value, OUTLINE_BYTES_MAX).to_owned();
             RawText { value, is_html: text.is_html, ..RawText::default() }
         };
-        let title = raw.title.as_ref().map(plain);
         let raw = RawEntry {
             enclosures: files_of(raw).map(|url| Enclosure { url, ..Enclosure::default() }).collect(),
             event: raw.event.clone(),
             guid: raw.guid.clone(),
             links: raw.links.clone(),
-            title: title.map(|value| RawText { value, ..RawText::default() }),
+            title: plain_title(raw),
             summary: raw.summary.as_ref().or(raw.content.as_ref()).map(start),
             published: raw.published,
             updated: raw.updated,
@@ -113,6 +112,11 @@ impl Outline {
         };
         Outline { further: further_identities(&raw, own), raw }
     }
+}
+
+/// The title of an entry in plain text, as it is stored.
+fn plain_title(raw: &RawEntry) -> Option<RawText> {
+    raw.title.as_ref().map(|title| RawText { value: plain(title), ..RawText::default() })
 }
 
 /// The addresses of what an entry encloses and of the files that it links to.
@@ -142,12 +146,16 @@ pub struct Recogniser {
     next_issues: HashSet<usize>,
     /// Identities count places in the list: an entry with another title than the known one is another.
     is_positional: bool,
+    /// All entries have the time of the reading for their date.
+    is_dated_by_reading: bool,
     /// Identities may stand for whatever is newest: not so many entries changed wholly that the page is in another language.
     may_have_fronts: bool,
 }
 
 impl Recogniser {
-    pub fn new(entries: Vec<RawEntry>) -> Recogniser {
+    /// For a document that is read now.
+    pub fn new(entries: Vec<RawEntry>, now: Timestamp) -> Recogniser {
+        let is_dated_by_reading = visits::are_dates_of_reading(&entries, now);
         let own: Vec<Identity> = entries.iter().map(identity).collect();
         let keys = own.iter().map(Identity::key).collect();
         let fingerprints = entries.iter().map(fingerprint).collect();
@@ -160,6 +168,7 @@ impl Recogniser {
             relisted: HashMap::new(),
             next_issues: HashSet::new(),
             is_positional: false,
+            is_dated_by_reading,
             may_have_fronts: false,
         }
     }
@@ -171,11 +180,18 @@ impl Recogniser {
 
     /// Gives entries the days under which they are known, where only the time of the reading makes others of them: events stay events
     /// once their day is past, when a page no longer tells it from that of a publication; what was "yesterday" is no other day when it is
-    /// "2 days ago" or "last week".
+    /// "2 days ago" or "a week ago"; the time of each reading is none of an entry.
     pub fn keep_days(&mut self, known: &HashMap<String, StoredSummary>) {
         for (at, raw) in self.entries.iter_mut().enumerate() {
             let Some(stored) = known.get(&self.keys[at]) else { continue };
             let begin = stored.event;
+            if self.is_dated_by_reading
+                && keys::has_same_text(&RawEntry { title: plain_title(raw), ..raw.clone() }, stored)
+            {
+                visits::dated_as(raw, stored.date);
+                self.fingerprints[at] = fingerprint(raw);
+                continue;
+            }
             if raw.is_told_from_today && stored.date.is_some() && raw.published != stored.date {
                 raw.published = stored.date;
                 self.fingerprints[at] = fingerprint(raw);
@@ -199,10 +215,18 @@ impl Recogniser {
         &mut self,
         mut recent: Vec<(String, StoredSummary)>,
     ) -> HashMap<String, StoredSummary> {
-        let found = visits::recognise(&self.entries, &recent);
+        let found = match self.is_dated_by_reading {
+            true => visits::recognise_undated(&self.entries, &recent),
+            false => visits::recognise(&self.entries, &recent),
+        };
+        let dates: HashMap<&String, Option<Timestamp>> =
+            recent.iter().map(|(key, stored)| (key, stored.date)).collect();
+        for one in found.iter().filter(|_| self.is_dated_by_reading) {
+            visits::dated_as(&mut self.entries[one.at], dates.get(&one.key).copied().flatten());
+        }
         let is_found = |key: &String| found.iter().any(|one| one.key == *key);
         recent.retain(|(key, _)| is_found(key));
-        for RecognisedEntry { at, key, fingerprint } in found {
+        for RecognisedEntry { at, key, fingerprint, .. } in found {
             self.own[at] = Identity::from_key(&key);
             self.fingerprints[at] = fingerprint;
             self.keys[at] = key;
@@ -331,11 +355,12 @@ impl Recogniser {
         let doubtful: Vec<Doubtful> = (0..self.entries.len())
             .filter(|at| known_keys[*at].is_none())
             .filter_map(|at| Some((at, self.outlines[at].as_ref()?)))
-            .map(|(at, Outline { raw, .. })| Doubtful {
-                at,
-                raw,
-                key: &self.keys[at],
-                is_taken: known.contains_key(&self.keys[at]),
+            .map(|(at, Outline { raw, further })| {
+                let keys: Vec<String> = std::iter::once(self.keys[at].clone())
+                    .chain(further[0].as_ref().map(Identity::key))
+                    .collect();
+                let is_taken = keys.iter().any(|key| known.contains_key(key));
+                Doubtful { at, raw, keys, is_taken }
             })
             .collect();
         let is_front = |one: &&Doubtful| {
@@ -344,7 +369,8 @@ impl Recogniser {
         };
         self.may_have_fronts = doubtful.iter().filter(is_front).count() <= FRONTS_MAX;
         let found = relisted::recognise(&doubtful, &recent);
-        self.is_positional = doubtful.iter().any(|one| one.is_taken && found.contains_key(&one.at));
+        self.is_positional = doubtful.iter().any(|one| one.is_taken && found.contains_key(&one.at))
+            || relisted::are_places_counted(&self.entries);
         let others: Vec<usize> =
             doubtful.iter().map(|one| one.at).filter(|at| !found.contains_key(at)).collect();
         let open: Vec<&Doubtful> = doubtful.iter().filter(|one| !found.contains_key(&one.at)).collect();
@@ -353,7 +379,7 @@ impl Recogniser {
         let is_free = |key: &String| !self.relisted.values().any(|relisted| relisted == key);
         let (free, mut answer): (Vec<_>, Vec<_>) = recent.into_iter().partition(|(key, _)| is_free(key));
         let entries: Vec<RawEntry> = others.iter().map(|at| self.entries[*at].clone()).collect();
-        for RecognisedEntry { at, key, fingerprint } in visits::recognise_some(&entries, &free) {
+        for RecognisedEntry { at, key, fingerprint, .. } in visits::recognise_some(&entries, &free) {
             answer.extend(free.iter().find(|(free, _)| *free == key).cloned());
             self.fingerprints[others[at]] = fingerprint;
             self.relisted.insert(others[at], key);
@@ -432,25 +458,34 @@ impl Recogniser {
         let is_taken = match stored {
             // Of several entries, the known one keeps its identity.
             Some(stored) if is_shared => !is_known(stored) || !is_of_day(raw, stored),
-            Some(stored) => {
-                keys::is_reused(raw, stored)
-                    || self.is_positional && keys::has_other_title(raw, stored)
-                    || self.may_have_fronts && keys::is_whatever_is_newest(raw, stored)
-                    || self.relisted.values().any(|relisted| *relisted == self.keys[at])
-            }
+            Some(stored) => self.is_of_another(raw, &self.keys[at], stored),
             None => is_shared,
         };
-        if is_taken { distinguishing_identity(raw, further, &others, stored) } else { None }
+        let is_free = |identity: &Identity| {
+            let key = identity.key();
+            known.get(&key).is_none_or(|stored| !self.is_of_another(raw, &key, stored))
+        };
+        if is_taken { distinguishing_identity(raw, further, &others, stored, is_free) } else { None }
             .unwrap_or_else(|| own.clone())
+    }
+
+    /// Whether what is stored under an identity that an entry bears is another entry, and not this one before an edit.
+    fn is_of_another(&self, raw: &RawEntry, key: &str, stored: &StoredSummary) -> bool {
+        keys::is_reused(raw, stored)
+            || self.is_positional && keys::has_other_title(raw, stored)
+            || self.may_have_fronts && keys::is_whatever_is_newest(raw, stored)
+            || self.relisted.values().any(|relisted| relisted == key)
     }
 }
 
-/// The first further identity that distinguishes the entry from the others and from the known one, or else its last one.
+/// The first further identity that distinguishes the entry from the others and from the known one, or else its last one. Those that
+/// are not free are other entries'.
 fn distinguishing_identity(
     raw: &RawEntry,
     further: &FurtherIdentities,
     others: &[&FurtherIdentities],
     stored: Option<&StoredSummary>,
+    is_free: impl Fn(&Identity) -> bool,
 ) -> Option<Identity> {
     let place = |url: Option<&str>| url.and_then(canonical_key);
     let tells = |kind: &usize| {
@@ -460,7 +495,9 @@ fn distinguishing_identity(
             2 => raw.title.as_ref().is_some_and(|title| fold(&title.value) == fold(&stored.title)),
             _ => false,
         });
-        further[*kind].is_some() && !of_stored && others.iter().all(|other| other[*kind] != further[*kind])
+        further[*kind].as_ref().is_some_and(&is_free)
+            && !of_stored
+            && others.iter().all(|other| other[*kind] != further[*kind])
     };
     let first = (0..further.len()).find(tells);
     let last = || further[..5].iter().rev().chain(&further[5..]).flatten().next().cloned();
@@ -682,6 +719,9 @@ mod tests {
     use super::*;
     use crate::model::feed::Link;
 
+    /// When the documents are read: none of their dates is that.
+    const NOW: Timestamp = Timestamp::MAX;
+
     fn raw(guid: Option<&str>, url: &str, title: &str, day: &str) -> RawEntry {
         RawEntry {
             guid: guid.map(str::to_owned),
@@ -696,7 +736,7 @@ mod tests {
     fn keys_of(readings: &[Vec<RawEntry>]) -> Vec<Vec<String>> {
         let mut known = HashMap::new();
         let read = |entries: &Vec<RawEntry>| {
-            let mut recogniser = Recogniser::new(entries.clone());
+            let mut recogniser = Recogniser::new(entries.clone(), NOW);
             recogniser.outline(&known, !known.is_empty());
             recogniser.recognise_relisted(known.clone().into_iter().collect(), &known);
             let listed = recogniser.recognise(&known);
@@ -812,7 +852,7 @@ mod tests {
         for (day, is_kept) in [("2026-12-12", true), ("2026-12-19", false)] {
             let after =
                 RawEntry { date_as_event: event(day), ..raw(None, "https://x.org/c", "Concert", day) };
-            let mut recogniser = Recogniser::new(vec![after]);
+            let mut recogniser = Recogniser::new(vec![after], NOW);
             recogniser.keep_days(&known);
             let is_same = recogniser.fingerprints[0] == fingerprint(&before);
             assert_eq!((is_same, recogniser.entries[0].published.is_none()), (is_kept, is_kept), "{day}");
@@ -826,7 +866,7 @@ mod tests {
             HashMap::from([(identity(&before).key(), StoredSummary::of(&before, &fingerprint(&before)))]);
         for (is_told_from_today, is_same) in [(true, true), (false, false)] {
             let after = raw(None, "https://x.org/c", "The bridge", "2026-11-17");
-            let mut recogniser = Recogniser::new(vec![RawEntry { is_told_from_today, ..after }]);
+            let mut recogniser = Recogniser::new(vec![RawEntry { is_told_from_today, ..after }], NOW);
             recogniser.keep_days(&known);
             assert_eq!(recogniser.fingerprints[0] == fingerprint(&before), is_same);
         }

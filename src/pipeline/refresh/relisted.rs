@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::visits::day_of;
 use crate::dedupe::keys;
 use crate::model::address::canonical_key;
-use crate::model::entry::StoredSummary;
+use crate::model::entry::{Identity, StoredSummary};
 use crate::model::feed::RawEntry;
 use crate::support::text::fold;
 
@@ -16,9 +16,9 @@ pub(super) struct Doubtful<'a> {
     pub at: usize,
     /// With a title in plain text.
     pub raw: &'a RawEntry,
-    /// The key of its own identity.
-    pub key: &'a str,
-    /// Its identity is that of a stored entry which it does not seem to be.
+    /// The keys of the identities that its place gives it: its own, and the same with the fragment of its address.
+    pub keys: Vec<String>,
+    /// Such an identity is that of a stored entry which it does not seem to be.
     pub is_taken: bool,
 }
 
@@ -33,7 +33,7 @@ enum MatchedPlace {
     Path,
     /// The text instead: the last words of the address changed.
     Text,
-    /// Nothing: only where the identity is that of another entry.
+    /// Nothing: only where the place is that of another entry now, that of this one or that of the stored one.
     None,
 }
 
@@ -63,6 +63,14 @@ impl MatchedPlace {
 pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)]) -> HashMap<usize, usize> {
     let mut found = HashMap::new();
     let mut used = HashSet::new();
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for one in doubtful {
+        one.keys.iter().for_each(|key| places.entry(key).or_default().push(one.at));
+    }
+    // Another entry stands where the stored one stood.
+    let is_displaced = |stored: usize, by: usize| {
+        places.get(free[stored].0.as_str()).is_some_and(|here| here.iter().any(|at| *at != by))
+    };
     for place in [MatchedPlace::Address, MatchedPlace::Path, MatchedPlace::Text, MatchedPlace::None] {
         let mut stored: HashMap<RelistedKey, Vec<usize>> = HashMap::new();
         for (at, (_, one)) in free.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
@@ -89,16 +97,51 @@ pub(super) fn recognise(doubtful: &[Doubtful], free: &[(String, StoredSummary)])
                     stored.len() == 1 && oldest.is_some_and(|at| is_under_another_slug(one.raw, &free[*at].1))
                 }
                 // Its title alone tells where the identity does not.
-                MatchedPlace::None => one.is_taken && (key.2.is_some() || stored.len() == 1),
+                MatchedPlace::None => {
+                    let is_free = |at: &usize| is_displaced(*at, one.at) || is_of_listing(&free[*at].0);
+                    let is_moved = one.is_taken || oldest.is_some_and(is_free);
+                    is_moved && (key.2.is_some() || stored.len() == 1)
+                }
             };
             // What it was found not to be by its identity, it is not by less.
-            if let Some(at) = oldest.filter(|at| is_candidate && free[**at].0 != one.key) {
+            if let Some(at) = oldest.filter(|at| is_candidate && !one.keys.contains(&free[**at].0)) {
                 found.insert(one.at, *at);
                 used.insert(*at);
             }
         }
     }
     found
+}
+
+/// Whether a stored entry had the address of the page that listed it: it may have its own now.
+fn is_of_listing(key: &str) -> bool {
+    matches!(Identity::from_key(key), Identity::Address(address) if address.contains('#'))
+}
+
+/// Fewer numbers that rise by one may do so by chance.
+const COUNTED_MIN: usize = 3;
+
+/// Whether the identifiers, or else the addresses, of a document differ in nothing but the place that each entry has in it, counted
+/// from the top: `#n0`, `#n1`, `#n2`. Where the days rise as well, the numbers may be those of the entries.
+pub(super) fn are_places_counted(entries: &[RawEntry]) -> bool {
+    let names: Option<Vec<(String, Vec<String>)>> =
+        entries.iter().map(|raw| raw.guid.as_deref().or(raw.url()).map(keys::figures_of)).collect();
+    let Some(names) = names.filter(|names| names.len() >= COUNTED_MIN) else { return false };
+    let (frame, first) = &names[0];
+    let is_alike = |(other, figures): &(String, Vec<String>)| other == frame && figures.len() == first.len();
+    if !names.iter().all(is_alike) {
+        return false;
+    }
+    let varying: Vec<usize> =
+        (0..first.len()).filter(|at| names.iter().any(|(_, figures)| figures[*at] != first[*at])).collect();
+    let [place] = varying[..] else { return false };
+    let begins = first[place].parse::<usize>().ok().filter(|first| *first <= 1);
+    let is_counted = |begin: usize| {
+        names.iter().enumerate().all(|(at, (_, figures))| figures[place].parse::<usize>() == Ok(begin + at))
+    };
+    let days: Vec<_> = entries.iter().filter_map(day_of).collect();
+    let is_rising = days.windows(2).all(|two| two[0] <= two[1]) && days.first() < days.last();
+    begins.is_some_and(is_counted) && !is_rising
 }
 
 /// Whether an entry without an identifier stands under other words at the end of its address than the known one, with the same text.
@@ -143,7 +186,7 @@ mod tests {
         let doubtful: Vec<Doubtful> = listed
             .iter()
             .enumerate()
-            .map(|(at, (raw, is_taken))| Doubtful { at, raw, key: "", is_taken: *is_taken })
+            .map(|(at, (raw, is_taken))| Doubtful { at, raw, keys: Vec::new(), is_taken: *is_taken })
             .collect();
         let found = recognise(&doubtful, &free);
         (0..listed.len()).map(|at| found.get(&at).copied()).collect()
@@ -226,5 +269,34 @@ mod tests {
         assert_eq!(found(&twice, &stored), [None, None], "a title that several have");
         let later = [(raw("https://x.org/?n=2", "Bridge", "2026-11-01T00:00:00Z"), true)];
         assert_eq!(found(&later, &stored), [None], "of another date");
+    }
+
+    #[test]
+    fn places_are_counted_from_the_top_and_numbers_of_entries_are_not() {
+        let are_counted = |urls: &[&str], days: [u8; 3]| {
+            let entry = |(url, day): (&&str, u8)| {
+                let date = if day == 0 { String::new() } else { format!("2026-11-0{day}T00:00:00Z") };
+                raw(url, "Bridge", &date)
+            };
+            are_places_counted(&urls.iter().zip(days).map(entry).collect::<Vec<_>>())
+        };
+        const NONE: [u8; 3] = [0, 0, 0];
+        for urls in [
+            ["https://x.org/news#n0", "https://x.org/news#n1", "https://x.org/news#n2"],
+            ["https://x.org/#/a/1", "https://x.org/#/a/2", "https://x.org/#/a/3"],
+            ["https://x.org/v2/a-01", "https://x.org/v2/a-02", "https://x.org/v2/a-03"],
+        ] {
+            assert!(are_counted(&urls, NONE) && are_counted(&urls, [3, 2, 1]), "{urls:?}");
+            assert!(!are_counted(&urls, [1, 2, 3]), "the oldest first: {urls:?}");
+            assert!(!are_counted(&urls[..2], NONE), "two");
+        }
+        for urls in [
+            ["https://x.org/a3", "https://x.org/a2", "https://x.org/a1"],
+            ["https://x.org/a7", "https://x.org/a8", "https://x.org/a9"],
+            ["https://x.org/a1", "https://x.org/b2", "https://x.org/a3"],
+            ["https://x.org/1/1", "https://x.org/2/2", "https://x.org/3/3"],
+        ] {
+            assert!(!are_counted(&urls, NONE), "{urls:?}");
+        }
     }
 }
