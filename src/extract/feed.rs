@@ -484,7 +484,7 @@ mod tests {
     fn tags_and_references_count_beside_a_sign_that_begins_no_tag() {
         for (title, want) in [
             ("<![CDATA[a < b <b>c</b>]]>", "a < b c"),
-            ("<![CDATA[5 <6&nbsp;and <i>so</i> on]]>", "5 <6 and so on"),
+            ("<![CDATA[5 <6&nbsp;and <i>so</i> on]]>", "5 <6\u{a0}and so on"),
             ("<![CDATA[I <3 you &amp; <em>me</em>]]>", "I <3 you & me"),
             ("<![CDATA[<- back to <b>all</b>]]>", "<- back to all"),
             ("<![CDATA[a < b]]>", "a < b"),
