@@ -43,7 +43,7 @@ use crate::support::templates::Templates;
 use crate::support::terminal::errln;
 use crate::view::Catalog;
 
-use self::parts::{duration, hub_address, mailbox, refresher, secret, store_folder};
+use self::parts::{duration, hub_address, refresher, secret, store_folder};
 
 /// Entries added to the full-text search in one transaction.
 const INDEXED: usize = 2_000;
@@ -403,12 +403,13 @@ impl App {
 
     /// Looks what is wrong with the installation, and tells the operator what changed.
     async fn watch(&self) -> anyhow::Result<()> {
-        let disk = files::disk_space(store_folder(&self.config.store));
+        let folder = store_folder(&self.config.store);
+        let disk = files::disk_space(folder).ok().map(|space| (folder, space));
         let context = AlarmContext {
             sources: &self.config.sources,
             digests: &self.config.digests,
             outlets: &self.config.outlets,
-            disk: disk.as_ref(),
+            disk,
             disk_min_bytes: self.config.disk_min_bytes,
             now: self.clock.now(),
         };

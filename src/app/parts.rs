@@ -241,7 +241,9 @@ pub fn trial(config: &Config) -> Vec<anyhow::Error> {
 /// The folder that a store writes to on this machine.
 pub(super) fn store_folder(store: &StoreUrl) -> &Path {
     match store {
-        StoreUrl::Sqlite(file) => file.parent().unwrap_or(Path::new(".")),
+        StoreUrl::Sqlite(file) => {
+            file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        }
         StoreUrl::Postgres { cache, .. } => cache,
     }
 }

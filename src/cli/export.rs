@@ -60,8 +60,10 @@ pub(super) fn export(wanted: &ExportCommand, path: &Path) -> anyhow::Result<()> 
 fn everything(config: &Config, dir: &Path) -> anyhow::Result<()> {
     let from = app::mailbox(&config.mail.from).map(|mailbox| mailbox.email.to_string());
     let from = from.unwrap_or_else(|_| "courant@localhost".to_owned());
-    let around =
-        Surroundings { sources: &lists::opml(&config.channel.title, &config.sources, true), from: &from };
+    let around = Surroundings {
+        sources: &lists::opml(&config.channel.title, config.sources.iter(), true),
+        from: &from,
+    };
     let store = store::open(&config.store)?;
     let bar = progress(store.read(|r| r.tables().count())?, "rows");
     let exported = export::write(&store, dir, &around, || bar.inc(1));

@@ -2,6 +2,7 @@
 //! and again when it is over.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -51,8 +52,8 @@ pub struct AlarmContext<'a> {
     pub sources: &'a [Source],
     pub digests: &'a [Digest],
     pub outlets: &'a [Outlet],
-    /// Where the data is, and how much room has to be there; `None` if that is not known.
-    pub disk: Option<&'a DiskSpace>,
+    /// Where the data is, and how much room is there; `None` if that is not known.
+    pub disk: Option<(&'a Path, DiskSpace)>,
     pub disk_min_bytes: u64,
     pub now: Timestamp,
 }
@@ -143,7 +144,7 @@ fn findings(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, St
     }
     let week_ago = context.now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN);
     found.extend(shrinking(unit.alarms().list_change(week_ago)?));
-    found.extend(context.disk.and_then(|disk| full(disk, context.disk_min_bytes)));
+    found.extend(context.disk.and_then(|(place, disk)| full(place, disk, context.disk_min_bytes)));
     for (outlet, reason) in unit.alarms().failing_outlets(REFUSED_MIN)? {
         let text =
             format!("accepts nothing: {reason} It is tried again, and `courant queue` lists what waits");
@@ -254,19 +255,15 @@ fn shrinking(change: ListChange) -> Option<Finding> {
     })
 }
 
-fn full(disk: &DiskSpace, least: u64) -> Option<Finding> {
-    (disk.free_bytes < least).then(|| {
+fn full(place: &Path, disk: DiskSpace, least: u64) -> Option<Finding> {
+    (disk.free < least).then(|| {
         let mib = |bytes: u64| bytes >> 20;
         let text = format!(
             "only {} MiB are free of {} MiB: free some space, or nothing can be stored any more",
-            mib(disk.free_bytes),
-            mib(disk.total_bytes)
+            mib(disk.free),
+            mib(disk.total)
         );
-        Finding {
-            kind: AlarmKind::DiskFull,
-            subject: format!("the disk with {}", disk.place.display()),
-            text,
-        }
+        Finding { kind: AlarmKind::DiskFull, subject: format!("the disk with {}", place.display()), text }
     })
 }
 

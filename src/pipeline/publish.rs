@@ -544,7 +544,8 @@ impl Publisher<'_> {
 
     /// Renders the pages that depend on the configuration alone.
     fn render_fixed(&self) -> anyhow::Result<usize> {
-        self.files.write(OPML, lists::opml(&self.catalog.channel.title, self.catalog.sources, false))?;
+        self.files
+            .write(OPML, lists::opml(&self.catalog.channel.title, self.catalog.sources.iter(), false))?;
         self.files.write(FAVICON, self.templates.text("planet/favicon.svg")?.into_bytes())?;
         for language in i18n::languages() {
             self.files.write(&digest::privacy_path(language), self.privacy(language)?.into_bytes())?;

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, OFlags};
 
@@ -22,24 +22,6 @@ const FOLDERS_DEEP_MAX: usize = 8;
 const PRIVATE: u32 = 0o600;
 const COMMON: u32 = 0o666;
 const OF_OTHERS: u32 = 0o077;
-
-/// The room on a disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskSpace {
-    /// A folder on it.
-    pub place: PathBuf,
-    /// For us; what is kept for root is not.
-    pub free_bytes: u64,
-    pub total_bytes: u64,
-}
-
-/// The room on the disk that a folder is on; `None` if the system does not say.
-pub fn disk_space(place: &Path) -> Option<DiskSpace> {
-    let known = rustix::fs::statvfs(place).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(known.f_frsize);
-    let (free_bytes, total_bytes) = (bytes(known.f_bavail), bytes(known.f_blocks));
-    Some(DiskSpace { place: place.to_owned(), free_bytes, total_bytes })
-}
 
 /// How a file is written: its mode, and whose it is, where it replaces one.
 #[derive(Default, Clone, Copy)]

@@ -530,7 +530,11 @@ fn named(notices: Vec<Notice>, sources: &SourceList) -> Vec<Notice> {
     }
     let name = |id: String| {
         let Some(source) = sources.by_id(&id) else { return id };
-        if of_partners[source.partner.as_str()] > 1 { format!("{} ({id})", source.partner) } else { source.partner.clone() }
+        if of_partners[source.partner.as_str()] > 1 {
+            format!("{} ({id})", source.partner)
+        } else {
+            source.partner.clone()
+        }
     };
     notices.into_iter().map(|notice| Notice { source: name(notice.source), ..notice }).collect()
 }
