@@ -2,6 +2,7 @@
 //! for those with a token; and an OpenAPI document that describes it all.
 
 mod access;
+mod body;
 mod rulings;
 mod sources;
 mod subscribers;

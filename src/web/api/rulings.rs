@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::Problem;
 use super::access::for_token;
+use super::body::JsonObject;
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::{DeskAction, DeskField, DeskText, HandStory};
 use crate::model::digest::Digest;
@@ -194,10 +195,10 @@ macro_rules! found {
 pub(super) async fn rule(
     State(app): State<Arc<AppState>>,
     headers: HeaderMap,
-    body: Result<Json<RulingRequest>, JsonRejection>,
+    body: Result<Json<JsonObject<RulingRequest>>, JsonRejection>,
 ) -> Response {
     for_token(app, headers, ApiScope::WriteRulings, |app, token| {
-        let Json(wanted) = found!(body.map_err(|error| Problem::of_body(&error)));
+        let Json(JsonObject(wanted)) = found!(body.map_err(|error| Problem::of_body(&error)));
         ruled(app, token, wanted)
     })
     .await

@@ -13,6 +13,7 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::for_token;
+use super::body::{JsonObject, optional_object};
 use super::{LIMIT_MAX, Problem, page, page_size, unreadable};
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::mail_address::Address;
@@ -98,6 +99,7 @@ pub(super) struct NewSubscriber {
     /// The text that they agreed to.
     consent_text: Option<String>,
     /// What they want; what is not named is as the sign-up form has it at first.
+    #[serde(default, deserialize_with = "optional_object")]
     preferences: Option<Choice>,
 }
 
@@ -106,6 +108,7 @@ pub(super) struct NewSubscriber {
 #[serde(deny_unknown_fields)]
 pub(super) struct SubscriberChange {
     /// All that they want from now on: what is not named is as the sign-up form has it at first.
+    #[serde(default, deserialize_with = "optional_object")]
     preferences: Option<Choice>,
     state: Option<WantedState>,
 }
@@ -269,10 +272,10 @@ pub(super) async fn one(
 pub(super) async fn add(
     State(app): State<Arc<AppState>>,
     headers: HeaderMap,
-    body: Result<Json<NewSubscriber>, JsonRejection>,
+    body: Result<Json<JsonObject<NewSubscriber>>, JsonRejection>,
 ) -> Response {
     for_token(app, headers, ApiScope::WriteSubscribers, |app, token| match body {
-        Ok(Json(wanted)) => put_on_the_list(app, token, &wanted),
+        Ok(Json(JsonObject(wanted))) => put_on_the_list(app, token, &wanted),
         Err(error) => Ok(Err(Problem::of_body(&error))),
     })
     .await
@@ -340,11 +343,11 @@ pub(super) async fn change(
     State(app): State<Arc<AppState>>,
     PathParameter(text): PathParameter<String>,
     headers: HeaderMap,
-    body: Result<Json<SubscriberChange>, JsonRejection>,
+    body: Result<Json<JsonObject<SubscriberChange>>, JsonRejection>,
 ) -> Response {
     for_token(app, headers, ApiScope::WriteSubscribers, move |app, _| {
         let read = || {
-            let Json(wanted) = body.map_err(|error| Problem::of_body(&error))?;
+            let Json(JsonObject(wanted)) = body.map_err(|error| Problem::of_body(&error))?;
             let chosen = wanted.preferences.as_ref().map(|choice| preferences(app, choice)).transpose()?;
             Ok((address(&text)?, chosen, wanted.state))
         };
