@@ -434,14 +434,15 @@ impl App {
             now: self.clock.now(),
         };
         self.take_over()?;
-        tokio::task::block_in_place(|| outlets::queue(store, context))?;
+        // What could not be queued for one outlet does not hold up what others are to get.
+        let queued = tokio::task::block_in_place(|| outlets::queue(store, context));
         let told = outlets::send(store, &self.refresher.client, outlets, self.clock).await;
         self.abandon_if_failed(&told);
         let told = told?;
         if told.accepted + told.failed > 0 {
             tracing::info!(accepted = told.accepted, failed = told.failed, "told webhooks and services");
         }
-        Ok(())
+        queued.map(drop)
     }
 
     /// After how long without any progress the work has stopped: not before the next message may leave.

@@ -77,7 +77,10 @@ pub fn watch(store: &Store, context: AlarmContext) -> anyhow::Result<bool> {
             is_mailed |= tell(w, context, finding, &finding.text)?;
             let event = format!("alarm-{key}-raised");
             post_to_webhooks(w, context, EventKind::AlarmRaised, &event, finding)?;
-            tracing::warn!(kind = finding.kind.as_str(), subject = finding.subject, "{}", finding.text);
+            // Whoever holds up mail has just said so, and ends a run with it.
+            if finding.kind != AlarmKind::MailHeldUp {
+                tracing::warn!(kind = finding.kind.as_str(), subject = finding.subject, "{}", finding.text);
+            }
         }
         for Alarm { key, finding, .. } in over(&findings, &open) {
             w.alarms().end(*key, context.now)?;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -56,13 +57,14 @@ pub struct PostCounts {
 /// Queues what is new for each outlet; one that is new itself begins with what comes next. Returns how much was queued.
 ///
 /// # Errors
-/// When the store fails, or a template of the operator is faulty; what was queued for other outlets is kept.
+/// When the store fails, or a template of the operator is faulty; what is new for other outlets is queued, the rest the next time.
 pub fn queue(store: &Store, context: OutletContext) -> anyhow::Result<usize> {
-    let mut queued = 0;
-    for outlet in context.outlets {
-        queued += queue_for(store, context, outlet)?;
-    }
-    Ok(queued)
+    let results: Vec<anyhow::Result<usize>> = context
+        .outlets
+        .iter()
+        .map(|outlet| queue_for(store, context, outlet).with_context(|| outlet.name()))
+        .collect();
+    results.into_iter().sum()
 }
 
 /// What an outlet has not considered.

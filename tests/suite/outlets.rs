@@ -274,20 +274,25 @@ fn nobody_is_mentioned_by_the_words_of_a_source() {
 #[test]
 fn a_template_of_the_operators_decides_what_is_said() {
     let world = World::new();
-    let url = world.server.url("/slack");
-    let mut app = world.app(&format!("[[send]]\nid = \"s\"\nservice = \"slack\"\nurl = \"{url}\"\n"));
+    let (url, other) = (world.server.url("/slack"), world.server.url("/discord"));
+    let mut app = world.app(&format!(
+        "[[send]]\nid = \"s\"\nservice = \"slack\"\nurl = \"{url}\"\n[[send]]\nid = \"d\"\nservice = \"discord\"\nurl = \"{other}\"\n"
+    ));
+    let to_slack = || world.posts().into_iter().find(|post| post.target == "/slack").unwrap();
     app.write("templates/send/slack.json", "{\"text\": {{ (\"News: \" ~ title) | json }}}");
     world.shown.store(2, Ordering::Relaxed);
     app.later(60).ok(&["run"]);
-    assert_eq!(body(&world.posts()[0])["text"], format!("News: {}", TITLE));
+    assert_eq!(body(&to_slack())["text"], format!("News: {}", TITLE));
     app.write("templates/send/slack.json", "{\"text\": {{ title }}}");
     world.shown.store(3, Ordering::Relaxed);
     let ran = app.later(60).run(&["run"]);
     assert!(ran.code == 1 && ran.stderr.contains("slack.json: what it makes is no JSON"), "{}", ran.stderr);
-    // Nothing is lost by that.
+    // Others get theirs, and nothing is lost by that.
+    let others: Vec<String> = world.posts().into_iter().map(|post| post.target).collect();
+    assert_eq!(others, ["/discord"]);
     app.write("templates/send/slack.json", "{\"text\": {{ title | json }}}");
     app.later(60).ok(&["run"]);
-    assert_eq!(body(&world.posts()[0])["text"], ITEMS[2].1);
+    assert_eq!(body(&to_slack())["text"], ITEMS[2].1);
 }
 
 #[test]
