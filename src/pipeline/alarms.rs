@@ -13,7 +13,7 @@ use crate::model::outlet::{EventKind, Outlet};
 use crate::model::source::{FAILURES_NOTIFIED, FetchState, Source};
 use crate::model::token::{ALARMS, SigningKey};
 use crate::post;
-use crate::store::{ListChange, Read, Store, StoreError, Unit, Write};
+use crate::store::{ListChange, Read, SourceRow, Store, StoreError, Unit, Write};
 use crate::support::files::DiskSpace;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -157,22 +157,18 @@ fn findings(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, St
 }
 
 fn of_sources(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, StoreError> {
-    let enabled: Vec<&Source> = context.sources.iter().filter(|source| source.is_enabled).collect();
-    let ids: Vec<&str> = enabled.iter().map(|source| source.id.as_str()).collect();
-    let states = unit.sources().states_of(&ids)?;
     let yesterday = context.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
     let since = unit.entries().last_before(yesterday)?;
     let today = unit.alarms().entries_since(since)?;
-    let totals: HashMap<String, u64> =
-        unit.sources().list()?.into_iter().map(|row| (row.id, row.entries)).collect();
-    let of = |counts: &HashMap<String, u64>, id: &str| counts.get(id).copied().unwrap_or(0);
+    let rows: HashMap<String, SourceRow> =
+        unit.sources().list()?.into_iter().map(|row| (row.id.clone(), row)).collect();
     let of_source = |source: &Source| {
-        let state = states.get(&source.id)?;
-        let counts = EntryCounts { today: of(&today, &source.id), total: of(&totals, &source.id) };
+        let SourceRow { entries, state, .. } = rows.get(&source.id)?;
+        let counts = EntryCounts { today: today.get(&source.id).copied().unwrap_or(0), total: *entries };
         let (kind, text) = fault(state, counts, context.now)?;
         Some(Finding { kind, subject: source.id.clone(), text })
     };
-    Ok(enabled.into_iter().filter_map(of_source).collect())
+    Ok(context.sources.iter().filter(|source| source.is_enabled).filter_map(of_source).collect())
 }
 
 /// Entries of a source.

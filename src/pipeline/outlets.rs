@@ -79,11 +79,12 @@ struct OutletNews {
 fn news(store: &Store, outlet: &Outlet) -> Result<Option<OutletNews>, StoreError> {
     store.read(|r| {
         let end = r.posts().end()?;
-        // One that is new has considered all that there is.
-        let mark = r.posts().mark(&outlet.name())?.unwrap_or(end);
-        if mark == end && r.posts().mark(&outlet.name())?.is_some() {
+        let known = r.posts().mark(&outlet.name())?;
+        if known == Some(end) {
             return Ok(None);
         }
+        // One that is new has considered all that there is.
+        let mark = known.unwrap_or(end);
         let wants = |event, is_new| outlet.wants(event) && is_new;
         let stories = match wants(EventKind::StoryPublished, mark.entry < end.entry) {
             true => desk::mailed(r, r.entries().stories_since(mark.entry, None, STORIES_MAX)?)?,

@@ -406,6 +406,7 @@ fn read_sources(r: &Unit<Read>) -> Result<()> {
     r.sources().state("s")?;
     r.sources().states()?;
     r.sources().list()?;
+    r.sources().get("s")?;
     r.sources().robots("o")?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
+use super::driver::Row;
 use super::unit::{Sources, Write};
 use super::values::texts;
 use super::{Result, millis, time};
@@ -30,6 +31,14 @@ pub struct RobotsFile {
 /// Written by us; a state that cannot be parsed, because it was tampered with, reads as empty.
 fn state_from(json: &str) -> FetchState {
     serde_json::from_str(json).unwrap_or_default()
+}
+
+fn source_row(row: &Row) -> rusqlite::Result<SourceRow> {
+    Ok(SourceRow {
+        id: row.get(0)?,
+        entries: row.get::<i64>(1)?.unsigned_abs(),
+        state: state_from(&row.get::<String>(2)?),
+    })
 }
 
 impl<A> Sources<'_, A> {
@@ -59,14 +68,12 @@ impl<A> Sources<'_, A> {
 
     /// All sources ever read.
     pub fn list(&self) -> Result<Vec<SourceRow>> {
-        let sql = "SELECT id, entries, state FROM source ORDER BY id";
-        self.db.rows(sql, [], |row| {
-            Ok(SourceRow {
-                id: row.get(0)?,
-                entries: row.get::<i64>(1)?.unsigned_abs(),
-                state: state_from(&row.get::<String>(2)?),
-            })
-        })
+        self.db.rows("SELECT id, entries, state FROM source ORDER BY id", [], source_row)
+    }
+
+    /// One source; `None` if it was never read.
+    pub fn get(&self, source: &str) -> Result<Option<SourceRow>> {
+        self.db.row("SELECT id, entries, state FROM source WHERE id = ?1", [source], source_row)
     }
 
     /// The stored robots.txt of an origin, even if expired.

@@ -1,6 +1,16 @@
 //! The API for programs: stories, entries, sources and issues as JSON for everybody; subscribers, rulings and what is the operator's
 //! for those with a token; and an OpenAPI document that describes it all.
 
+/// Unwraps what was looked up, or ends with the problem that it was.
+macro_rules! found {
+    ($looked:expr) => {
+        match $looked {
+            Ok(found) => found,
+            Err(problem) => return Ok(Err(problem)),
+        }
+    };
+}
+
 mod access;
 mod body;
 mod rulings;
@@ -311,10 +321,7 @@ fn publication<'a>(app: &'a AppState, interests: &Interests) -> &'a PublicationK
 
 fn stories_page(app: &AppState, query: &StoriesQuery) -> anyhow::Result<Result<StoriesPage, Problem>> {
     let asked = page_size(query.limit).and_then(|limit| Ok((limit, interests(app, query)?)));
-    let (limit, interests) = match asked {
-        Ok(asked) => asked,
-        Err(problem) => return Ok(Err(problem)),
-    };
+    let (limit, interests) = found!(asked);
     let Ok(before) = query.cursor.as_deref().map(str::parse::<PublishedPlace>).transpose() else {
         return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
     };
@@ -324,7 +331,7 @@ fn stories_page(app: &AppState, query: &StoriesQuery) -> anyhow::Result<Result<S
     let read = |place| Ok(store.read(|r| r.publishing().before(publication, place, LIMIT_MAX))?);
     let shown = |story: Story| {
         let is_wanted = story.wanted_since(&interests).is_some();
-        is_wanted.then(|| StoryRecord::of(app.setting().catalog, &story, language, &interests))
+        is_wanted.then(|| StoryRecord::of(app.catalog(), &story, language, &interests))
     };
     let (stories, next) = page(limit, before, read, shown)?;
     Ok(Ok(StoriesPage { stories, next: next.map(|place| place.to_string()) }))
@@ -365,8 +372,8 @@ async fn story(State(app): State<Arc<AppState>>, PathParameter(id): PathParamete
     answer(app, move |app| {
         let story = app.refresher.store.read(|r| r.entries().story_by_id(&id))?;
         let language = &app.channel.language;
-        let shown = story
-            .map(|story| StoryRecord::of(app.setting().catalog, &story, language, &Interests::default()));
+        let shown =
+            story.map(|story| StoryRecord::of(app.catalog(), &story, language, &Interests::default()));
         Ok(shown.ok_or_else(|| Problem::not_there("story")))
     })
     .await
@@ -390,10 +397,7 @@ async fn entries(
 }
 
 fn entries_page(app: &AppState, query: &EntriesQuery) -> anyhow::Result<Result<EntriesPage, Problem>> {
-    let limit = match page_size(query.limit) {
-        Ok(limit) => limit,
-        Err(problem) => return Ok(Err(problem)),
-    };
+    let limit = found!(page_size(query.limit));
     if let Some(id) = query.source.as_deref().filter(|id| app.sources.iter().all(|source| source.id != *id)) {
         let known = did_you_mean(id, app.sources.iter().map(|source| source.id.as_str()));
         return Ok(Err(Problem::unusable(format!("there is no source \"{id}\"{known}"))));

@@ -69,11 +69,15 @@ impl AppState {
         self.channel.path()
     }
 
+    /// What stories are shown with.
+    pub fn catalog(&self) -> Catalog<'_> {
+        Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources }
+    }
+
     /// What mail is composed with, at the current time.
     pub fn mail_context(&self) -> MailContext<'_> {
-        let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
         MailContext {
-            catalog,
+            catalog: self.catalog(),
             newsletter: &self.newsletter,
             templates: &self.templates,
             sender: &self.sender,
@@ -83,8 +87,12 @@ impl AppState {
 
     /// The settings for rendering pages of the planet.
     pub fn setting(&self) -> SiteContext<'_> {
-        let catalog = Catalog { channel: &self.channel, topics: &self.topics, sources: &self.sources };
-        SiteContext { catalog, publications: &self.publications, images: self.images, key: &self.sender.key }
+        SiteContext {
+            catalog: self.catalog(),
+            publications: &self.publications,
+            images: self.images,
+            key: &self.sender.key,
+        }
     }
 
     /// Renders a page; never cached, as it may be personal.

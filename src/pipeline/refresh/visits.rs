@@ -219,8 +219,7 @@ fn differ_in_tokens(
     varying: &BTreeSet<String>,
 ) -> bool {
     let rest = |url: Option<&str>| {
-        let url = as_stored(url?);
-        let rest = url.split_once("://")?.1.to_owned();
+        let rest = without_scheme(url?)?.into_owned();
         Some(varying.iter().fold(rest, |rest, name| without_values(&rest, name)))
     };
     let counts = |url: Option<&str>| {
@@ -253,8 +252,8 @@ fn edited(
         return Vec::new();
     }
     let place = |url: Option<&str>| {
-        let url = as_stored(url?);
-        let (_, path) = url.split_once("://")?.1.split_once('/')?;
+        let rest = without_scheme(url?)?;
+        let (_, path) = rest.split_once('/')?;
         let path = varying.iter().fold(path.to_owned(), |path, name| without_values(&path, name));
         let (place, query) = path.split_once('?').unwrap_or((&path, ""));
         Some(format!("{}?{query}", without_tokens(place)))
@@ -307,19 +306,19 @@ pub(super) fn day_of(raw: &RawEntry) -> Option<Timestamp> {
     begin.or_else(|| raw.date())
 }
 
-/// An address as it is stored: what is beyond ASCII in it is escaped.
-fn as_stored(url: &str) -> Cow<'_, str> {
-    match Url::parse(url) {
-        Ok(url_of) if !url.is_ascii() => Cow::Owned(url_of.into()),
-        _ => Cow::Borrowed(url),
+/// An address without its scheme, and as it is stored: what is beyond ASCII in it is escaped.
+fn without_scheme(url: &str) -> Option<Cow<'_, str>> {
+    let rest = |url: &str| url.find("://").map(|at| at + "://".len());
+    if !url.is_ascii()
+        && let Ok(parsed) = Url::parse(url)
+    {
+        return rest(parsed.as_str()).map(|at| Cow::Owned(parsed.as_str()[at..].to_owned()));
     }
+    rest(url).map(|at| Cow::Borrowed(&url[at..]))
 }
 
 fn features<'a>(url: Option<&'a str>, title: &str, date: Option<Timestamp>) -> MatchFields<'a> {
-    let url = url.map(as_stored).filter(|url| url.contains("://")).map(|url| match url {
-        Cow::Borrowed(url) => Cow::Borrowed(url.split_once("://").map_or(url, |(_, rest)| rest)),
-        Cow::Owned(url) => Cow::Owned(url.split_once("://").map_or(&*url, |(_, rest)| rest).to_owned()),
-    });
+    let url = url.and_then(without_scheme);
     MatchFields { url, title: fold(title), date: date.map(Timestamp::as_second) }
 }
 

@@ -6,10 +6,26 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use utoipa::IntoResponses;
 
 use super::Problem;
 use crate::model::api_token::{ApiScope, ApiToken, hash_of};
 use crate::web::state::{AppState, busy, failed};
+
+/// How all that needs a token can be refused, for the description of the API.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is only described by it")]
+pub(super) enum TokenRefusals {
+    /// There is no valid token
+    #[response(status = 401, content_type = "application/problem+json")]
+    NoValidToken(Problem),
+    /// The token does not allow it
+    #[response(status = 403, content_type = "application/problem+json")]
+    NotAllowed(Problem),
+    /// Too much is asked for at once
+    #[response(status = 503, content_type = "application/problem+json")]
+    TooMuch(Problem),
+}
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

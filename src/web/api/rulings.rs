@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Problem;
-use super::access::for_token;
+use super::access::{TokenRefusals, for_token};
 use super::body::JsonObject;
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::{DeskAction, DeskField, DeskText, HandStory};
@@ -26,7 +26,6 @@ use crate::pipeline::desk::{self, DeskOutcome};
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::support::i18n::parse_interface_language;
 use crate::support::text::did_you_mean;
-use crate::view::Catalog;
 use crate::web::state::AppState;
 
 /// What is ruled. Stories are named by their ids, or by that of one of their entries; those written for an issue by `hand-` and a number.
@@ -170,27 +169,15 @@ fn entry(app: &AppState, id: &str) -> Looked<StoredEntry> {
     Ok(own.ok_or_else(|| Problem::not_there("entry")))
 }
 
-/// Unwraps what was looked up, or ends with the problem that it was.
-macro_rules! found {
-    ($looked:expr) => {
-        match $looked {
-            Ok(found) => found,
-            Err(problem) => return Ok(Err(problem)),
-        }
-    };
-}
-
 /// Rules on the next issue of a digest, or on stories and topics for good.
 #[utoipa::path(post, path = "/api/v1/rulings", request_body = RulingRequest, security(("token" = ["rulings:write"])), responses(
     (status = 200, description = "It holds", body = RulingAnswer),
     (status = 400, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such digest, story or ruling", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Somebody wrote in the same place, or the issue has gone", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is not called JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn rule(
     State(app): State<Arc<AppState>>,
@@ -344,10 +331,8 @@ pub(super) struct NextIssue {
 /// The next issue of a digest, as it would be now.
 #[utoipa::path(get, path = "/api/v1/issues/next/{digest}", params(("digest" = String, Path, description = "Id of the digest")), security(("token" = ["issues:read"])), responses(
     (status = 200, description = "The issue", body = NextIssue),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such digest", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn next_issue(
     State(app): State<Arc<AppState>>,
@@ -356,8 +341,7 @@ pub(super) async fn next_issue(
 ) -> Response {
     for_token(app, headers, ApiScope::ReadIssues, move |app, _| {
         let digest = found!(digest(app, &id));
-        let catalog = Catalog { channel: &app.channel, topics: &app.topics, sources: &app.sources };
-        let view = view(&app.refresher.store, catalog, digest, &digest.language, app.clock.now())?;
+        let view = view(&app.refresher.store, app.catalog(), digest, &digest.language, app.clock.now())?;
         Ok(Ok(Json(NextIssue {
             slot: view.slot,
             version: view.version,
@@ -377,11 +361,9 @@ pub(super) async fn next_issue(
 /// Lets the next issue of a digest go, where it waits for that.
 #[utoipa::path(post, path = "/api/v1/issues/next/{digest}/release", params(("digest" = String, Path, description = "Id of the digest")), security(("token" = ["issues:write"])), responses(
     (status = 200, description = "It goes at its time", body = RulingAnswer),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such digest", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The issue has gone", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn release(
     State(app): State<Arc<AppState>>,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::access::for_token;
+use super::access::{TokenRefusals, for_token};
 use super::{ApiSource, Problem, api_source};
 use crate::model::api_token::ApiScope;
 use crate::model::source::{FetchState, Source};
@@ -38,17 +38,15 @@ pub(super) struct ApiSourceDetails {
 }
 
 fn known<'a>(app: &'a AppState, id: &str) -> Result<&'a Source, Problem> {
-    let found = app.sources.iter().find(|source| source.id == id && source.is_enabled);
+    let found = app.sources.by_id(id).filter(|source| source.is_enabled);
     found.ok_or_else(|| Problem::not_there("source"))
 }
 
 /// One source, and why it fails.
 #[utoipa::path(get, path = "/api/v1/sources/{id}", params(("id" = String, Path, description = "Id of the source")), security(("token" = ["sources:read"])), responses(
     (status = 200, description = "The source", body = ApiSourceDetails),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such source", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn one(
     State(app): State<Arc<AppState>>,
@@ -56,12 +54,8 @@ pub(super) async fn one(
     headers: HeaderMap,
 ) -> Response {
     for_token(app, headers, ApiScope::ReadSources, move |app, _| {
-        let source = match known(app, &id) {
-            Ok(source) => source,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let rows = app.refresher.store.read(|r| r.sources().list())?;
-        let row = rows.into_iter().find(|row| row.id == id);
+        let source = found!(known(app, &id));
+        let row = app.refresher.store.read(|r| r.sources().get(&id))?;
         let state = row.as_ref().map(|row| row.state.clone()).unwrap_or_default();
         Ok(Ok(Json(ApiSourceDetails {
             source: api_source(source, row),
@@ -80,10 +74,8 @@ pub(super) async fn one(
 /// Has a source read at the next cycle, whenever it would be due; one that is gone is asked once more.
 #[utoipa::path(post, path = "/api/v1/sources/{id}/poll", params(("id" = String, Path, description = "Id of the source")), security(("token" = ["sources:write"])), responses(
     (status = 202, description = "It is due"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such source", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn poll(
     State(app): State<Arc<AppState>>,
@@ -91,10 +83,7 @@ pub(super) async fn poll(
     headers: HeaderMap,
 ) -> Response {
     for_token(app, headers, ApiScope::WriteSources, move |app, token| {
-        let source = match known(app, &id) {
-            Ok(source) => source,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let source = found!(known(app, &id));
         let (now, reason) = (app.clock.now(), format!("asked for by the {}", token.signature()));
         app.refresher.store.write(|w| {
             let state = w.sources().state(&id)?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded::byte_serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::for_token;
+use super::access::{TokenRefusals, for_token};
 use super::body::{JsonObject, optional_object};
 use super::{LIMIT_MAX, Problem, page, page_size, unreadable};
 use crate::model::api_token::{ApiScope, ApiToken};
@@ -196,9 +196,7 @@ fn kept_out(address: &Address, why: &str) -> Problem {
 #[utoipa::path(get, path = "/api/v1/subscribers", params(SubscribersQuery), security(("token" = ["subscribers:read"])), responses(
     (status = 200, description = "A page of subscribers", body = SubscribersPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn list(
     State(app): State<Arc<AppState>>,
@@ -206,14 +204,8 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Response {
     for_token(app, headers, ApiScope::ReadSubscribers, |app, _| {
-        let Query(query) = match query {
-            Ok(query) => query,
-            Err(error) => return Ok(Err(unreadable(&error))),
-        };
-        let limit = match page_size(query.limit) {
-            Ok(limit) => limit,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let Query(query) = found!(query.map_err(|error| unreadable(&error)));
+        let limit = found!(page_size(query.limit));
         let Ok(cursor) = query.cursor.as_deref().map(str::parse::<i64>).transpose() else {
             return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
         };
@@ -234,10 +226,8 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/api/v1/subscribers/{address}", params(("address" = String, Path, description = "Mail address", format = Email)), security(("token" = ["subscribers:read"])), responses(
     (status = 200, description = "The subscriber", body = ApiSubscriber),
     (status = 400, description = "That is no mail address", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "They are not on the list", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn one(
     State(app): State<Arc<AppState>>,
@@ -245,10 +235,7 @@ pub(super) async fn one(
     headers: HeaderMap,
 ) -> Response {
     for_token(app, headers, ApiScope::ReadSubscribers, move |app, _| {
-        let address = match address(&text) {
-            Ok(address) => address,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let address = found!(address(&text));
         let hash = app.sender.key.hash(address.as_str());
         let known = app.refresher.store.read(|r| r.subscribers().get(&hash))?;
         Ok(known
@@ -262,12 +249,10 @@ pub(super) async fn one(
 #[utoipa::path(post, path = "/api/v1/subscribers", request_body = NewSubscriber, security(("token" = ["subscribers:write"])), responses(
     (status = 201, description = "They are on the list", body = ApiSubscriber),
     (status = 400, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "They are on the list, or are kept out", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is not called JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn add(
     State(app): State<Arc<AppState>>,
@@ -295,10 +280,7 @@ fn put_on_the_list(
         }
         Ok((address, preferences(app, &choice)?, how))
     };
-    let (address, preferences, how) = match read() {
-        Ok(read) => read,
-        Err(problem) => return Ok(Err(problem)),
-    };
+    let (address, preferences, how) = found!(read());
     let (key, now) = (&app.sender.key, app.clock.now());
     let text = wanted.consent_text.as_deref().map(|text| shorten(text.trim(), CONSENT_CHARS_MAX));
     let consent = Consent { source: how, at: now, text: text.filter(|text| !text.is_empty()) };
@@ -331,13 +313,11 @@ fn put_on_the_list(
 #[utoipa::path(patch, path = "/api/v1/subscribers/{address}", params(("address" = String, Path, description = "Mail address", format = Email)), request_body = SubscriberChange, security(("token" = ["subscribers:write"])), responses(
     (status = 200, description = "The subscriber as they are now", body = ApiSubscriber),
     (status = 400, description = "That is no mail address, or the body no JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "They are not on the list", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "They are kept out", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is not called JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A value is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn change(
     State(app): State<Arc<AppState>>,
@@ -351,10 +331,7 @@ pub(super) async fn change(
             let chosen = wanted.preferences.as_ref().map(|choice| preferences(app, choice)).transpose()?;
             Ok((address(&text)?, chosen, wanted.state))
         };
-        let (address, chosen, state) = match read() {
-            Ok(read) => read,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let (address, chosen, state) = found!(read());
         let done = app.refresher.store.write(|w| changed(app, w, &address, chosen, state))?;
         Ok(done.map(|subscriber| Json(ApiSubscriber::from(subscriber))))
     })
@@ -399,10 +376,8 @@ fn changed(
 #[utoipa::path(delete, path = "/api/v1/subscribers/{address}", params(("address" = String, Path, description = "Mail address", format = Email), RemovalQuery), security(("token" = ["subscribers:write"])), responses(
     (status = 204, description = "They are off the list"),
     (status = 400, description = "That is no mail address, or a parameter is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "There is no valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "They are not on the list", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too much is asked for at once", body = Problem, content_type = "application/problem+json"),
+    TokenRefusals,
 ))]
 pub(super) async fn remove(
     State(app): State<Arc<AppState>>,
@@ -412,10 +387,7 @@ pub(super) async fn remove(
 ) -> Response {
     for_token(app, headers, ApiScope::WriteSubscribers, move |app, token| {
         let read = || Ok((address(&text)?, query.map_err(|error| unreadable(&error))?));
-        let (address, Query(query)) = match read() {
-            Ok(read) => read,
-            Err(problem) => return Ok(Err(problem)),
-        };
+        let (address, Query(query)) = found!(read());
         let (store, key) = (&app.refresher.store, &app.sender.key);
         let is_done = if query.erase == Some(true) {
             // Nobody learns whether anything was known.
