@@ -1,12 +1,9 @@
 //! Determines the language of a text: checks the declared one against its words. Stop words decide alone where they are clear;
-//! the large models, which take fifty times as long, are only used in case of doubt.
+//! letters, which take longer, are only asked in case of doubt.
 
-use std::sync::OnceLock;
-
-use lingua::{IsoCode639_1, Language, LanguageDetectorBuilder};
-
+use super::ngrams::{self, NgramLanguage};
 use crate::support::stopwords::{LANGUAGES, languages_of};
-use crate::support::text::{fold_into, is_same_language, one_line, primary_language};
+use crate::support::text::{fold_into, is_same_language, primary_language};
 
 /// Confidence at which the text overrules the declared language.
 const SURE: f32 = 0.97;
@@ -16,7 +13,7 @@ const LIKELY: f32 = 0.4;
 const CLEAR: f32 = 0.95;
 /// In text of a language, at least one in this many words is a stop word.
 const STOP_WORD_SHARE: usize = 6;
-/// The factor that a stop word contributes to its languages, and the minimum weight of a language that the models exclude.
+/// The factor that a stop word contributes to its languages, and the minimum weight of a language that the letters exclude.
 const STOP_WORD_WEIGHT: f64 = 6.0;
 const FLOOR: f64 = 0.01;
 /// Fewer words cannot overrule a declaration; fewer letters have no language.
@@ -27,21 +24,15 @@ const TEXT_CHARS_MAX: usize = 200;
 /// The languages to distinguish if fewer than two are configured.
 const DEFAULT: [&str; 3] = ["fr", "en", "es"];
 
-struct Lingua(lingua::LanguageDetector);
+/// A language by its position in `LANGUAGES`.
+type Language = usize;
 
-impl std::fmt::Debug for Lingua {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lingua(…)")
-    }
-}
-
-/// Distinguishes the configured languages. The models are loaded when first needed.
+/// Distinguishes the configured languages.
 #[derive(Debug)]
 pub struct LanguageDetector {
     languages: Vec<Language>,
-    /// The position of each language in `LANGUAGES`, if its stop words are known.
-    told: Vec<Option<usize>>,
-    detector: OnceLock<Lingua>,
+    /// The same for the table of n-grams.
+    by_letters: Vec<NgramLanguage>,
 }
 
 /// The start of a text and its stop words.
@@ -63,7 +54,7 @@ impl LanguageDetector {
     pub fn new(tags: &[String]) -> LanguageDetector {
         let known = |tags: &mut dyn Iterator<Item = &str>| {
             let mut languages: Vec<Language> = tags.filter_map(language_of).collect();
-            languages.sort();
+            languages.sort_unstable();
             languages.dedup();
             languages
         };
@@ -71,17 +62,15 @@ impl LanguageDetector {
         if languages.len() < 2 {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
-        let told = languages
-            .iter()
-            .map(|language| LANGUAGES.iter().position(|tag| *tag == code(*language)))
-            .collect();
-        LanguageDetector { languages, told, detector: OnceLock::new() }
+        let by_letters =
+            languages.iter().map(|language| NgramLanguage::new(LANGUAGES[*language])).collect();
+        LanguageDetector { languages, by_letters }
     }
 
     /// The language of a text and the confidence, 0 to 1; `None` for a text with too few letters.
     pub fn detect(&self, text: &str) -> Option<(String, f32)> {
         let start = Start::of(text)?;
-        self.by_stop_words(&start).or_else(|| self.by_models(&start))
+        self.by_stop_words(&start).or_else(|| self.by_letters(&start))
     }
 
     /// The language of an entry: the declared one, unless there is enough text that is surely in another one. Also returns the
@@ -109,7 +98,7 @@ impl LanguageDetector {
         if text.split_whitespace().take(WORDS_MIN).count() < WORDS_MIN {
             return (declared, None);
         }
-        match self.by_models(&start) {
+        match self.by_letters(&start) {
             Some((spoken, confidence)) if is_same_language(tag, &spoken) => (declared, Some(confidence)),
             Some((spoken, confidence)) if confidence >= SURE => (Some(spoken), Some(confidence)),
             Some((_, confidence)) => (declared, Some(1.0 - confidence)),
@@ -117,11 +106,11 @@ impl LanguageDetector {
         }
     }
 
-    /// The confidence in the declared language, if it has more stop words than any other. The models cannot outvote that and
+    /// The confidence in the declared language, if it has more stop words than any other. The letters cannot outvote that and
     /// need not be asked: `FLOOR` and the lead of a single word keep every other language below `SURE`.
     fn agreement(&self, start: &Start, own: usize) -> Option<f32> {
-        let count = |at: &usize| start.stop_words(self.told[*at]);
-        let leads = (0..self.languages.len()).filter(|at| *at != own).all(|at| count(&own) > count(&at));
+        let count = |at: usize| start.stop_words[self.languages[at]];
+        let leads = (0..self.languages.len()).filter(|at| *at != own).all(|at| count(own) > count(at));
         leads.then(|| {
             let weighed = self.weighed(start, |_| 1.0);
             share(weighed[own].1, &weighed)
@@ -132,34 +121,26 @@ impl LanguageDetector {
     /// words of two languages indicate neither, and a third one may be meant.
     fn by_stop_words(&self, start: &Start) -> Option<(String, f32)> {
         let (at, count) = start.stop_words.iter().enumerate().max_by_key(|(_, count)| **count)?;
-        let own = self.told.iter().position(|told| *told == Some(at))?;
+        let own = self.languages.iter().position(|language| *language == at)?;
         let weighed = self.weighed(start, |_| 1.0);
         let confidence = share(weighed[own].1, &weighed);
         let is_clear = confidence >= CLEAR && *count as usize * STOP_WORD_SHARE >= start.words;
         is_clear.then(|| (code(self.languages[own]), confidence))
     }
 
-    /// The language by the models, weighted by the stop words.
-    fn by_models(&self, start: &Start) -> Option<(String, f32)> {
-        let detector = self
-            .detector
-            .get_or_init(|| Lingua(LanguageDetectorBuilder::from_languages(&self.languages).build()));
-        let likely = detector.0.compute_language_confidence_values(one_line(start.text));
-        let confidence = |language| {
-            likely.iter().find(|(known, _)| *known == language).map_or(0.0, |(_, confidence)| *confidence)
-        };
-        let weighed = self.weighed(start, |language| confidence(language) + FLOOR);
+    /// The language by the letters, weighted by the stop words.
+    fn by_letters(&self, start: &Start) -> Option<(String, f32)> {
+        let shares = ngrams::TABLE.shares(start.text, &self.by_letters);
+        let weighed = self.weighed(start, |at| shares[at] + FLOOR);
         let (language, weight) = weighed.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         Some((code(*language), share(*weight, &weighed)))
     }
 
-    /// Each language with its weight: `weight` times the factor of its stop words.
-    fn weighed(&self, start: &Start, weight: impl Fn(Language) -> f64) -> Vec<(Language, f64)> {
-        let weighed = self.languages.iter().zip(&self.told);
-        weighed
-            .map(|(language, told)| {
-                (*language, weight(*language) * STOP_WORD_WEIGHT.powi(start.stop_words(*told)))
-            })
+    /// Each language with its weight: `weight` of its position times the factor of its stop words.
+    fn weighed(&self, start: &Start, weight: impl Fn(usize) -> f64) -> Vec<(Language, f64)> {
+        let languages = self.languages.iter().enumerate();
+        languages
+            .map(|(at, language)| (*language, weight(at) * STOP_WORD_WEIGHT.powi(start.stop_words[*language])))
             .collect()
     }
 }
@@ -191,19 +172,15 @@ impl Start<'_> {
         }
         Some(start)
     }
-
-    fn stop_words(&self, told: Option<usize>) -> i32 {
-        told.map_or(0, |at| self.stop_words[at])
-    }
 }
 
 fn code(language: Language) -> String {
-    language.iso_code_639_1().to_string().to_lowercase()
+    LANGUAGES[language].to_owned()
 }
 
 fn language_of(tag: &str) -> Option<Language> {
-    let code: IsoCode639_1 = primary_language(tag).to_ascii_lowercase().parse().ok()?;
-    Some(Language::from_iso_code_639_1(&code))
+    let primary = primary_language(tag);
+    LANGUAGES.iter().position(|known| primary.eq_ignore_ascii_case(known))
 }
 
 /// The language named in an address: `/fr/…`, `fr.example.org`, `?lang=fr`.
@@ -265,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn clear_little_words_answer_without_the_models() {
+    fn clear_little_words_answer_alone() {
         let language_detector = language_detector();
         let all_seven = LanguageDetector::new(&LANGUAGES.map(String::from));
         let german = "Die Gemeinden haben sich auf einen Plan für die nächsten fünf Jahre geeinigt, der nun vom Rat geprüft wird";
@@ -282,7 +259,6 @@ mod tests {
                 confidence.is_some_and(|confidence| (0.7..=1.0).contains(&confidence)),
                 "{confidence:?} for {text}"
             );
-            assert!(language_detector.detector.get().is_none(), "models were asked about {text}");
         }
     }
 
@@ -294,22 +270,19 @@ mod tests {
     }
 
     #[test]
-    fn the_models_are_asked_in_doubt() {
+    fn letters_are_asked_in_doubt() {
         for (declared, text, want) in [
             (Some("en"), FRENCH, "fr"),
             (None, "Gouvernements locaux, déclaration politique", "fr"),
             (Some("en"), "Three mayors debate Rome accords", "en"),
         ] {
-            let language_detector = language_detector();
-            let (language, confidence) = language_detector.judge(declared, text);
-            assert!(language_detector.detector.get().is_some(), "models were not asked about {text}");
+            let (language, confidence) = language_detector().judge(declared, text);
             assert_eq!(language.as_deref(), Some(want), "{text}");
             assert!(confidence.is_some());
         }
         // "in", "so" and "die" are English words too, so English cannot be excluded by stop words.
-        let language_detector = language_detector();
-        language_detector.detect("In so einem Fall will die Stadt in Rom nicht mehr warten");
-        assert!(language_detector.detector.get().is_some());
+        let german = Start::of("In so einem Fall will die Stadt in Rom nicht mehr warten").unwrap();
+        assert!(language_detector().by_stop_words(&german).is_none());
     }
 
     #[test]
@@ -317,11 +290,10 @@ mod tests {
         let language_detector = language_detector();
         assert_eq!(language_detector.judge(Some("en"), "Congrès mondial"), (Some("en".into()), None));
         assert_eq!(language_detector.judge(Some("sw"), FRENCH), (Some("sw".into()), None));
-        assert!(language_detector.detector.get().is_none());
     }
 
     #[test]
-    fn the_lead_of_one_word_is_more_than_the_models_can_outvote() {
+    fn the_lead_of_one_word_is_more_than_letters_can_outvote() {
         let (most, least) = (1.0 + FLOOR, FLOOR * STOP_WORD_WEIGHT);
         assert!(((most / (most + least)) as f32) < SURE);
     }

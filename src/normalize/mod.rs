@@ -3,3 +3,4 @@
 pub mod entry;
 pub mod html;
 pub mod language;
+mod ngrams;

@@ -89,3 +89,14 @@ fn units_leave_the_service_little_that_it_could_do_harm_with() {
     };
     assert_eq!(hardening("courant.service"), hardening("courant-run.service"));
 }
+
+#[test]
+fn the_container_file_is_without_the_faults_that_hadolint_knows() {
+    let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    // `tests/requirements.txt` brings it.
+    let judged = Command::new(Path::new(&python).with_file_name("hadolint"))
+        .arg(Path::new(ROOT).join("packaging/Dockerfile"))
+        .output()
+        .expect("hadolint: ./scripts/test installs it");
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+}
