@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::deliver::message::Sender;
 use crate::deliver::transport::Transport;
 use crate::model::digest::DigestId;
-use crate::model::publication::{self, Publication};
+use crate::model::publication::{self, PublicationList};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::token::SigningKey;
@@ -76,7 +76,7 @@ pub struct App {
     pub templates: Templates,
     pub transport: Arc<Transport>,
     pub sender: Arc<Sender>,
-    pub publications: Vec<Publication>,
+    pub publications: PublicationList,
     /// Where the channel's files are published.
     pub destination: Destination,
     /// The address of the hub that announces changes.
@@ -152,7 +152,7 @@ impl App {
     ) -> anyhow::Result<App> {
         let (classifier, topics_fingerprint) = classifier(&config)?;
         let refresher = refresher(&config, store, classifier)?;
-        let templates = Templates::load(&config.templates_dir)?;
+        let templates = Templates::load(&config.templates_dir)?.branded(&config.brand.view());
         let transport = Arc::new(transport(&config.mail)?);
         files::narrow_folder(Path::new(PREVIEW_FOLDER), |name| PREVIEW_FILES.contains(&name));
         let sender = Arc::new(Sender {
@@ -374,6 +374,7 @@ impl App {
             newsletter: &self.config.newsletter,
             retention_days: self.config.mail.retention_seconds / 86_400,
             templates: &self.templates,
+            brand: &self.config.brand,
             files,
             former: &self.config.publish.dir,
             images: self.config.publish.images,

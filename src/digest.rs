@@ -60,6 +60,9 @@ pub struct Edition<'a> {
     pub places: &'a LinkPlaces,
 }
 
+/// An issue with fewer stories needs no list of them.
+const CONTENTS_MIN: usize = 8;
+
 /// The interests of a configured digest.
 pub fn interests(digest: &Digest) -> Interests {
     let (topics, languages) = (digest.topics.clone(), digest.languages.clone());
@@ -81,6 +84,8 @@ struct Data<'a> {
     note: Option<&'a str>,
     /// The paragraphs of an editor's introduction.
     introduction: Vec<String>,
+    /// The titles in their order, if there are many.
+    contents: Vec<ContentsLine>,
     groups: Vec<TopicGroup>,
     /// Events that begin soon, but for those among the stories.
     coming: Vec<UpcomingEventView>,
@@ -98,6 +103,15 @@ struct Data<'a> {
     is_public: bool,
     controller: Option<&'a str>,
     t: &'static Phrases,
+}
+
+/// A title in the list of contents.
+#[derive(Serialize)]
+struct ContentsLine {
+    title: String,
+    language: String,
+    /// `ltr` or `rtl`.
+    dir: &'static str,
 }
 
 #[derive(Serialize)]
@@ -212,17 +226,20 @@ fn data<'a>(
     let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
     let leading = leading(&views, edition.language);
     let preview = preview(&leading).unwrap_or_else(|| format!("{}, {date}", edition.title));
+    let lead = leading.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default();
+    let groups = group(catalog, edition, views, t);
     Data {
         title: edition.title,
         language: said_in,
         dir: t["dir"],
         channel: &catalog.channel.title,
         date,
-        lead: leading.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default(),
+        lead,
         preview,
         note: edition.note,
         introduction: paragraphs(edition.introduction.unwrap_or_default()),
-        groups: group(catalog, edition, views, t),
+        contents: contents(&groups),
+        groups,
         coming,
         more,
         more_text: counted("more_stories", more, said_in),
@@ -235,6 +252,20 @@ fn data<'a>(
         controller: edition.controller,
         t,
     }
+}
+
+/// The titles of an issue with many stories.
+fn contents(groups: &[TopicGroup]) -> Vec<ContentsLine> {
+    let stories = || groups.iter().flat_map(|group| &group.stories);
+    if stories().count() < CONTENTS_MIN {
+        return Vec::new();
+    }
+    let line = |story: &StoryView| ContentsLine {
+        title: story.title.clone(),
+        language: story.language.clone(),
+        dir: story.dir,
+    };
+    stories().map(line).collect()
 }
 
 /// What is coming up beside the stories.
@@ -365,6 +396,7 @@ mod tests {
             summary: format!("{title}, at length."),
             language: language.into(),
             dir: "ltr",
+            partner_page: None,
             partner: String::new(),
             day: String::new(),
             date: String::new(),

@@ -47,6 +47,8 @@ pub struct StoryView {
     /// `ltr` or `rtl`.
     pub dir: &'static str,
     pub partner: String,
+    /// Where its other stories are; only on pages, relative to them.
+    pub partner_page: Option<String>,
     /// The day as in RFC 3339, and in words.
     pub day: String,
     pub date: String,
@@ -183,6 +185,8 @@ pub struct TopicView {
     pub id: String,
     pub label: String,
     pub evidence: Vec<String>,
+    /// Where its other stories are; only on pages, relative to them.
+    pub page: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -210,6 +214,7 @@ pub fn view_among(catalog: Catalog, story: &Story, language: &str, interests: &I
         dir: direction(&own_language),
         language: own_language,
         partner: shown.partner.clone(),
+        partner_page: None,
         day: date.to_string(),
         date: long_date(date, said_in),
         event: story.event(shown).map(|event| event_line(event, said_in)),
@@ -337,6 +342,7 @@ fn topic_view(catalog: Catalog, matched: &TopicMatch, language: &str) -> TopicVi
         id: matched.topic.clone(),
         label: catalog.topic_label(&matched.topic, language).to_owned(),
         evidence: matched.evidence.clone(),
+        page: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `feeds.toml`: read and validated as a whole, reporting all faults at once. Besides the command line, the only place that
 //! accesses the environment (for secrets, and for keys that it sets).
 
+mod brand;
 mod descriptions;
 mod fetch;
 mod mail;
@@ -25,6 +26,7 @@ pub use service::ServiceManager;
 use url::Url;
 pub use values::{Secret, parse_duration, secret_at};
 
+use brand::read_brand;
 use fetch::read_fetch;
 use mail::read_mail;
 use outlet::{read_send, read_webhook};
@@ -35,6 +37,7 @@ use source::read_source;
 use values::{DAY_SECONDS, parse_language};
 
 use crate::model::address::parse_web_url;
+use crate::model::brand::Brand;
 use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
@@ -103,6 +106,7 @@ pub struct ClassifyConfig {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub classify: ClassifyConfig,
+    pub brand: Brand,
     pub channel: Channel,
     /// The channel's public address, if configured.
     pub public_url: Option<String>,
@@ -368,6 +372,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     let config = Config {
         classify: read_classify(root.table("classify"), surroundings),
         public_url: public_url.then(|| channel.url.clone()),
+        brand: read_brand(&root.table("brand"), surroundings),
         channel,
         store: read_store(root.table("store"), surroundings),
         publish: read_publish(root.table("publish"), surroundings),

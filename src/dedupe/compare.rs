@@ -350,6 +350,15 @@ pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
 }
 
+/// Whether two texts that are too short to be compared have not a phrase in common.
+pub fn are_other_notes(a: &Sketch, b: &Sketch) -> bool {
+    let overlap = overlap(a, b, |_| true);
+    a.words.min(b.words) >= NOTE_WORDS_MIN
+        && !have_texts(a, b)
+        && overlap.looked_at > 0
+        && overlap.share < OTHER_SHARE
+}
+
 /// Whether at least half of the words that bear the shorter text stand in the other, too; of no words, nothing is known.
 pub fn share_subjects(a: &Sketch, b: &Sketch) -> bool {
     let words = |sketch: &Sketch| -> Vec<u32> { sketch.concepts().map(MarkedHash::word).collect() };
@@ -419,8 +428,8 @@ pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
 const TITLE_WORDS_MIN: usize = 5;
 /// Minimum length, in words, of a text that can be compared.
 const TEXT_WORDS_MIN: u32 = 8;
-/// A source may post a notice of so few words under a short title each week: "Menu".
-const NOTICE_WORDS_MAX: u32 = 40;
+/// Texts of so few words, shorter than those that can be compared, may still be of other matters.
+const NOTE_WORDS_MIN: u32 = 4;
 /// Equal titles mean one story only within this many days; longer titles within more.
 const TITLE_DAYS_MAX: i32 = 4;
 const LONG_TITLE_WORDS: usize = 7;
@@ -510,9 +519,9 @@ pub fn copy(a: &Sketch, b: &Sketch, is_rare: impl Fn(u32) -> bool) -> Comparison
     if let Some(days) = days_between(a, b).filter(|days| *days > 0)
         && is_same_source
         && titles == Titles::Equal
-        && a.title().count() < TITLE_WORDS_MIN
-        && a.words.max(b.words) <= NOTICE_WORDS_MAX
+        && a.words.max(b.words) <= TEASER_WORDS
     {
+        // A source may post a notice under one title each month, and word it as it did before: "The minutes of the council".
         return no(overlap.share, Evidence::Days(days));
     }
     if have_texts(a, b)

@@ -12,6 +12,7 @@ use crate::model::event::EventTime;
 use crate::model::feed::RawEntry;
 use crate::model::key::{Key, KeyKind};
 use crate::model::sketch::{WordKind, hash64};
+use crate::support::stopwords;
 use crate::support::text::{fold, without_tags};
 
 /// Minimum length, in characters, of a title that can identify an entry.
@@ -448,7 +449,21 @@ fn words_of(text: &str) -> HashSet<String> {
 /// Whether most of what the shorter of two texts says is not in the other, or, of a few words, two thirds of it. Only the start of a known
 /// text is stored.
 fn are_of_other_matters(a: &str, b: &str) -> bool {
-    let (a, b) = (words_of(a), words_of(b));
+    are_other_words(words_of(a), words_of(b))
+}
+
+/// The same for texts under one title: what this says, and words that are in every text, are no matter of a few words.
+fn are_of_other_matters_under(title: &str, a: &str, b: &str) -> bool {
+    let title = words_of(title);
+    let [short, other] = [a, b].map(|text| {
+        let mut words = words_of(text);
+        words.retain(|word| !title.contains(word) && stopwords::languages_of(word) == 0);
+        words
+    });
+    are_of_other_matters(a, b) || short.len().min(other.len()) < TEXT_WORDS_MIN && are_other_words(short, other)
+}
+
+fn are_other_words(a: HashSet<String>, b: HashSet<String>) -> bool {
     let least = a.len().min(b.len());
     let shared = a.intersection(&b).count();
     match least {
@@ -508,7 +523,7 @@ fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     let has_no_dates = raw.date().is_none() && known.date.is_none();
     let text = text_of(raw).1;
     let is_other_text =
-        || are_of_other_matters(text, &known.summary) || are_of_other_occasions(text, &known.summary);
+        || are_of_other_matters_under(&known.title, text, &known.summary) || are_of_other_occasions(text, &known.summary);
     // Without dates, a figure alone may count comments.
     let is_of_other_day = || differ_in_occasion(text, &known.summary, true) == Some(true);
     is_after(raw.published) && is_other_text()
@@ -879,6 +894,10 @@ mod tests {
         assert!(!is_reused(&raw("The bridge is closed again", "2022-10-05"), &known), "an edit keeps a word");
         assert!(!is_reused(&raw("No school after heavy snow", "2022-10-01"), &known), "of the same day");
         assert!(!is_reused(&raw("Closed", "2022-10-05"), &known), "a word says too little");
+        let known = "This week: an alert for rain, wind and snow";
+        let known = StoredSummary::of(&raw(known, "2022-10-01"), known);
+        let next = raw("This week: an alert for heat, ozone and wind", "2022-10-08");
+        assert!(is_reused(&next, &known), "what all weeks have in common says nothing");
     }
 
     #[test]

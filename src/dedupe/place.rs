@@ -443,7 +443,9 @@ fn by_key(new: &Sketch, known: &Sketch, key: &str, both_own: bool) -> Option<(Re
         _ if is_told_apart && is_address => true,
         // One title recurs at one address: "Council meeting".
         Titles::Equal if is_same_source && compare::days_between(new, known).is_some_and(|days| days > 0) => {
-            compare::are_far_apart(new, known) || compare::are_issues(new, known)
+            compare::are_far_apart(new, known)
+                || compare::are_issues(new, known)
+                || compare::are_other_notes(new, known)
         }
         // A page with short notes has one address for all.
         Titles::Missing if is_same_source && is_address => !compare::share_subjects(new, known),

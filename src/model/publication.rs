@@ -1,6 +1,7 @@
 //! Publications: the whole channel and feeds of parts of it, each with its page.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Deref;
 
 use super::channel::Channel;
 use super::source::Source;
@@ -16,6 +17,18 @@ pub enum PublicationKind {
     Language,
     /// `[[feed]]` of the configuration.
     Feed,
+}
+
+impl PublicationKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PublicationKind::Channel => "channel",
+            PublicationKind::Topic => "topic",
+            PublicationKind::Partner => "partner",
+            PublicationKind::Language => "language",
+            PublicationKind::Feed => "feed",
+        }
+    }
 }
 
 /// How pictures of stories are shown (`[publish] images`).
@@ -102,13 +115,64 @@ pub struct FeedChoice {
     pub is_chosen: bool,
 }
 
+/// The publications of a channel, found by what they are about.
+#[derive(Debug, Clone)]
+pub struct PublicationList {
+    publications: Vec<Publication>,
+    by_topic: HashMap<String, usize>,
+    by_partner: HashMap<String, usize>,
+}
+
+impl PublicationList {
+    /// That of a topic, by its id.
+    pub fn of_topic(&self, id: &str) -> Option<&Publication> {
+        self.by_topic.get(id).map(|at| &self.publications[*at])
+    }
+
+    /// That of a partner, by its name.
+    pub fn of_partner(&self, name: &str) -> Option<&Publication> {
+        self.by_partner.get(name).map(|at| &self.publications[*at])
+    }
+}
+
+impl From<Vec<Publication>> for PublicationList {
+    fn from(publications: Vec<Publication>) -> PublicationList {
+        let by = |kind: PublicationKind, about: fn(&Publication) -> Option<&String>| {
+            let own = publications.iter().enumerate().filter(|(_, publication)| publication.kind == kind);
+            own.filter_map(|(at, publication)| Some((about(publication)?.clone(), at))).collect()
+        };
+        PublicationList {
+            by_topic: by(PublicationKind::Topic, |publication| publication.interests.topics.first()),
+            by_partner: by(PublicationKind::Partner, |publication| publication.interests.partners.first()),
+            publications,
+        }
+    }
+}
+
+impl Deref for PublicationList {
+    type Target = [Publication];
+
+    fn deref(&self) -> &[Publication] {
+        &self.publications
+    }
+}
+
+impl<'a> IntoIterator for &'a PublicationList {
+    type Item = &'a Publication;
+    type IntoIter = std::slice::Iter<'a, Publication>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.publications.iter()
+    }
+}
+
 /// All publications of a channel: the channel itself, each topic, partner and language of a source, and each `[[feed]]`.
 pub fn publications(
     channel: &Channel,
     topics: &[Topic],
     sources: &[Source],
     feeds: &[FeedChoice],
-) -> Vec<Publication> {
+) -> PublicationList {
     let language = &channel.language;
     let mut all = vec![Publication {
         kind: PublicationKind::Channel,
@@ -138,7 +202,7 @@ pub fn publications(
         Publication { is_chosen: feed.is_chosen, ..part }
     }));
     number_shared_paths(&mut all);
-    all
+    all.into()
 }
 
 impl Publication {

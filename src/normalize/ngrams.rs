@@ -6,11 +6,11 @@
 //! twenty thousand n-grams that are not in the table is taken for another one, which no sum notices.
 
 /// Letters of the longest n-grams.
-pub const LETTERS_MAX: usize = 5;
+pub(super) const LETTERS_MAX: usize = 5;
 /// The natural logarithm of a probability, for each step of a value.
-pub const STEP: f64 = 0.15;
+pub(super) const STEP: f64 = 0.15;
 /// Bytes of a slot.
-pub const SLOT: usize = 3;
+pub(super) const SLOT: usize = 3;
 /// What a letter costs for each n-gram that was not found before a shorter one was, and if it is unknown altogether.
 const MISS: f64 = -0.3;
 const UNKNOWN: f64 = -8.0;
@@ -21,24 +21,24 @@ const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
 /// The table that is compiled in. It has the languages of `stopwords::LANGUAGES`.
-pub const TABLE: NgramTable<'static> = NgramTable(include_bytes!("ngrams.bin"));
+pub(super) const TABLE: NgramTable<'static> = NgramTable(include_bytes!("ngrams.bin"));
 
 /// A table of n-grams.
 #[derive(Clone, Copy)]
-pub struct NgramTable<'a>(pub &'a [u8]);
+pub(super) struct NgramTable<'a>(pub(super) &'a [u8]);
 
 /// A language as the hashes of its n-grams begin.
 #[derive(Debug, Clone, Copy)]
-pub struct NgramLanguage(u64);
+pub(super) struct NgramLanguage(u64);
 
 impl NgramLanguage {
     /// The language of a tag of two letters.
-    pub fn new(tag: &str) -> NgramLanguage {
+    pub(super) fn new(tag: &str) -> NgramLanguage {
         NgramLanguage(tag.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME)))
     }
 
     /// The hash of an n-gram: the upper half says where its slot is, the lower 16 bits are kept there.
-    pub fn hash(self, ngram: &[char]) -> u64 {
+    pub(super) fn hash(self, ngram: &[char]) -> u64 {
         let mut hash =
             ngram.iter().fold(self.0, |hash, letter| (hash ^ u64::from(*letter)).wrapping_mul(PRIME));
         // All bits of the hash depend on all letters.
@@ -49,18 +49,18 @@ impl NgramLanguage {
 }
 
 /// The slot at which the search for a hash begins, in a table of `slots`.
-pub fn first_slot(hash: u64, slots: usize) -> usize {
+pub(super) fn first_slot(hash: u64, slots: usize) -> usize {
     ((u128::from(hash >> 32) * slots as u128) >> 32) as usize
 }
 
 /// The part of a hash that its slot keeps.
-pub fn check_of(hash: u64) -> [u8; 2] {
+pub(super) fn check_of(hash: u64) -> [u8; 2] {
     (hash as u16).to_le_bytes()
 }
 
 impl NgramTable<'_> {
     /// The shares of languages in what a text may be: positive numbers with the sum 1.
-    pub fn shares(&self, text: &str, languages: &[NgramLanguage]) -> Vec<f64> {
+    pub(super) fn shares(&self, text: &str, languages: &[NgramLanguage]) -> Vec<f64> {
         let mut sums = vec![0.0; languages.len()];
         let text = text.to_lowercase();
         let mut letters = Vec::new();

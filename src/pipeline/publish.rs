@@ -17,18 +17,19 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::digest;
+use crate::model::brand::Brand;
 use crate::model::digest::{Digest, ISSUES_LISTED, Newsletter};
 use crate::model::keys::{IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
-use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind};
+use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind, PublicationList};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::pipeline::desk;
 use crate::pipeline::destination::{SiteWriter, rank, read_former};
 use crate::publish::formats::{self, FORMATS};
 use crate::publish::lists::SITEMAP;
-use crate::publish::planet::SiteContext;
-use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, lists, planet};
+use crate::publish::planet::{FilledPublications, SiteContext};
+use crate::publish::{DocumentLocation, OPML, PAGE, archive_name, atom, brand, lists, planet};
 use crate::store::{DirtyStory, PlacedStory, Store, StoreError, Unit, Write};
 use crate::support::clock::Interrupted;
 use crate::support::i18n::{self, long_date, phrases, said};
@@ -48,11 +49,12 @@ pub struct Published {
 #[derive(Clone, Copy)]
 pub struct Publisher<'a> {
     pub catalog: Catalog<'a>,
-    pub publications: &'a [Publication],
+    pub publications: &'a PublicationList,
     pub newsletter: &'a Newsletter,
     /// For how many days deliveries are kept, for the data-protection page.
     pub retention_days: u64,
     pub templates: &'a Templates,
+    pub brand: &'a Brand,
     pub files: &'a SiteWriter<'a>,
     /// The folder that was published before a bucket was: it may have what is not in the store any more.
     pub former: &'a Path,
@@ -101,13 +103,15 @@ impl Publisher<'_> {
             self.check_not_stopped()?;
             self.place(store, keys)?;
         }
+        let filled = self.filled(store)?;
+        self.settle_surroundings(store, &filled)?;
         let written = self.mend_archives(store)? + self.archive_feeds(store)?;
         let mut published = Published { written, ..Published::default() };
         let coming = self.coming(store)?;
         published.written += self.restore_missing(store)?;
         // Pages refer to these.
         published.written += self.render_fixed()?;
-        published.written += self.render_behind(store, &coming)?;
+        published.written += self.render_behind(store, &coming, &filled)?;
         published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
             .unwrap_or(0)
             .min(self.catalog.channel.entries_max);
@@ -122,7 +126,7 @@ impl Publisher<'_> {
         if self.files.has_looked() {
             let days = store.read(|r| r.publishing().days())?;
             let pages = days.iter().map(|(day, _)| planet::day_path(day));
-            let lists = [planet::DAYS.to_owned(), SITEMAP.to_owned()];
+            let lists = [planet::DAYS.to_owned(), planet::PARTNERS.to_owned(), SITEMAP.to_owned()];
             missing.extend(self.files.missing(pages.chain(lists)));
         }
         if !missing.is_empty() {
@@ -183,8 +187,7 @@ impl Publisher<'_> {
 
     /// Marks publications that are new, or whose contents are defined differently, as out of date entirely.
     fn settle_publications(&self, store: &Store) -> anyhow::Result<()> {
-        let (known, known_around) = store
-            .read(|r| Ok::<_, StoreError>((r.publishing().publications()?, r.publishing().site_digest()?)))?;
+        let known = store.read(|r| r.publishing().publications())?;
         let known: HashMap<PublicationKey, String> =
             known.into_iter().map(|(publication, contents, _)| (publication, contents)).collect();
         let mut new = Vec::new();
@@ -207,8 +210,30 @@ impl Publisher<'_> {
                 w.publishing().mark_all_dirty()
             })?;
         }
-        // Everything is out of date as well if what surrounds the stories changed, or if files were deleted.
-        let around = self.site_digest()?;
+        Ok(())
+    }
+
+    /// What is in the publications.
+    fn filled(&self, store: &Store) -> anyhow::Result<FilledPublications> {
+        let counted = |publication: &&Publication| {
+            !matches!(publication.kind, PublicationKind::Channel | PublicationKind::Partner)
+        };
+        let filled = store.read(|r| {
+            let mut filled =
+                FilledPublications { begun: r.publishing().begun()?.into_iter().collect(), ..Default::default() };
+            for publication in self.publications.iter().filter(counted) {
+                let count = r.publishing().count(&publication.path, planet::COUNT_MAX)?;
+                filled.counts.insert(publication.path.clone(), count);
+            }
+            Ok::<_, StoreError>(filled)
+        })?;
+        Ok(filled)
+    }
+
+    /// Marks everything as out of date if what surrounds the stories changed, or if files were deleted.
+    fn settle_surroundings(&self, store: &Store, filled: &FilledPublications) -> anyhow::Result<()> {
+        let known_around = store.read(|r| r.publishing().site_digest())?;
+        let around = self.site_digest(filled)?;
         let is_changed = known_around.as_ref() != Some(&around);
         let page = |publication: &Publication| format!("{}{PAGE}", publication.path);
         let gone: HashSet<String> =
@@ -226,7 +251,7 @@ impl Publisher<'_> {
             let pages = days
                 .iter()
                 .map(|(day, _)| planet::day_path(day))
-                .chain([planet::DAYS.to_owned(), SITEMAP.to_owned()]);
+                .chain([planet::DAYS.to_owned(), planet::PARTNERS.to_owned(), SITEMAP.to_owned()]);
             files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
             w.publishing().put_around(&around)
         })?;
@@ -234,7 +259,7 @@ impl Publisher<'_> {
     }
 
     /// A digest of everything that pages show besides stories.
-    fn site_digest(&self) -> anyhow::Result<String> {
+    fn site_digest(&self, filled: &FilledPublications) -> anyhow::Result<String> {
         let channel = self.catalog.channel;
         let topics: Vec<_> = self.catalog.topics.iter().map(|topic| (&topic.id, &topic.label)).collect();
         let sources: Vec<_> = self
@@ -246,7 +271,10 @@ impl Publisher<'_> {
         let publications: Vec<_> = self
             .publications
             .iter()
-            .map(|publication| (publication.path.as_str(), &publication.name))
+            .map(|publication| {
+                let is_begun = filled.begun.contains(&publication.path);
+                (publication.path.as_str(), &publication.name, is_begun)
+            })
             .collect();
         let channel = (
             &channel.title,
@@ -447,7 +475,13 @@ impl Publisher<'_> {
     }
 
     /// Renders the files that are behind; answers how many were written.
-    fn render_behind(&self, store: &Store, coming: &[Story]) -> anyhow::Result<usize> {
+    fn render_behind(
+        &self,
+        store: &Store,
+        coming: &[Story],
+        filled: &FilledPublications,
+    ) -> anyhow::Result<usize> {
+        let setting = SiteContext { filled: Some(filled), ..self.setting() };
         let archived = archived(store)?;
         let by_file: HashMap<String, &Publication> = self
             .publications
@@ -463,11 +497,11 @@ impl Publisher<'_> {
                 self.check_not_stopped()?;
                 match by_file.get(path).copied() {
                     Some(publication) => {
-                        let bytes = self.render_publication(publication, path, &mut newest, coming)?;
+                        let bytes = self.render_publication(setting, publication, path, &mut newest, coming)?;
                         self.files.write(path, bytes)?;
                     }
                     // Files of publications that are no longer configured are left as they are.
-                    None => match self.render_list(path, store)? {
+                    None => match self.render_list(setting, path, store)? {
                         Some(bytes) => self.files.write(path, bytes)?,
                         None => self.leave_or_remove(store, path)?,
                     },
@@ -503,6 +537,7 @@ impl Publisher<'_> {
     /// Renders a feed or the page of a publication.
     fn render_publication<'a>(
         &self,
+        setting: SiteContext,
         publication: &'a Publication,
         path: &str,
         newest: &mut NewestStories<'a>,
@@ -517,18 +552,24 @@ impl Publisher<'_> {
             }
             None => {
                 let coming = coming_among(coming, &publication.interests);
-                let page =
-                    planet::publication(self.setting(), publication, stories, &coming, self.templates)?;
+                let page = planet::publication(setting, publication, stories, &coming, self.templates)?;
                 Ok(page.into_bytes())
             }
         }
     }
 
     /// Renders a site-wide page or list; `None` for any other path, and for a day that has no story any more.
-    fn render_list(&self, path: &str, store: &Store) -> anyhow::Result<Option<Vec<u8>>> {
+    fn render_list(
+        &self,
+        setting: SiteContext,
+        path: &str,
+        store: &Store,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
         let days = || store.read(|r| r.publishing().days());
         Ok(Some(if path == planet::DAYS {
-            planet::days(self.setting(), &days()?, self.templates)?.into_bytes()
+            planet::days(setting, &days()?, self.templates)?.into_bytes()
+        } else if path == planet::PARTNERS {
+            planet::partners(setting, self.templates)?.into_bytes()
         } else if path == SITEMAP {
             lists::sitemap(self.catalog, self.publications, &days()?)
         } else if let Some((from, to, day)) = day_in(path) {
@@ -536,7 +577,7 @@ impl Publisher<'_> {
             if stories.is_empty() {
                 return Ok(None);
             }
-            planet::day(self.setting(), &day, &stories, self.templates)?.into_bytes()
+            planet::day(setting, &day, &stories, self.templates)?.into_bytes()
         } else {
             return Ok(None);
         }))
@@ -547,10 +588,26 @@ impl Publisher<'_> {
         self.files
             .write(OPML, lists::opml(&self.catalog.channel.title, self.catalog.sources.iter(), false))?;
         self.files.write(FAVICON, self.templates.text("planet/favicon.svg")?.into_bytes())?;
+        self.render_brand()?;
         for language in i18n::languages() {
             self.files.write(&digest::privacy_path(language), self.privacy(language)?.into_bytes())?;
         }
         Ok(self.files.flush()?.len())
+    }
+
+    /// The files of the logo and of the typeface. A logo that is not there any more stays as it was published.
+    fn render_brand(&self) -> anyhow::Result<()> {
+        for logo in [&self.brand.logo, &self.brand.logo_dark].into_iter().flatten() {
+            match std::fs::read(&logo.file) {
+                Ok(bytes) => self.files.write(&logo.path, bytes)?,
+                Err(error) => tracing::warn!("[brand]: {} cannot be read: {error}", logo.file.display()),
+            }
+        }
+        if let Some((path, _)) = self.brand.typeface.file() {
+            self.files.write(path, brand::font(self.brand.typeface).to_vec())?;
+            self.files.write(brand::LICENCE, brand::LICENCE_TEXT.as_bytes().to_vec())?;
+        }
+        Ok(())
     }
 
     fn check_not_stopped(&self) -> Result<(), Interrupted> {
@@ -562,6 +619,7 @@ impl Publisher<'_> {
         SiteContext {
             catalog: self.catalog,
             publications: self.publications,
+            filled: None,
             images: self.images,
             key: self.key,
         }

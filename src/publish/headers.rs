@@ -39,6 +39,7 @@ pub fn media_type(path: &str) -> String {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
         _ => "application/octet-stream",
     };
     other.to_owned()

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod atom;
+pub mod brand;
 pub mod formats;
 pub mod headers;
 pub mod json_feed;

@@ -1,10 +1,12 @@
 //! The planet: the channel as web pages without scripts. One page for each publication and each day, and the search.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 use super::OutputFormat;
 use super::formats::FORMATS;
-use crate::model::publication::{Images, Publication, PublicationKind};
+use crate::model::publication::{Images, Publication, PublicationKey, PublicationKind, PublicationList};
 use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::model::token::{IMAGE, SigningKey};
@@ -14,6 +16,10 @@ use crate::view::{Catalog, StoryView, UpcomingEventView, coming_view, view_among
 
 /// The path of the list of days.
 pub const DAYS: &str = "days/index.html";
+/// The path of the list of partners.
+pub const PARTNERS: &str = "partners/index.html";
+/// More partners are only listed on a page of their own.
+const PARTNERS_SHOWN: usize = 24;
 
 /// The path of the page of a day (`2022-10-13`).
 pub fn day_path(day: &str) -> String {
@@ -24,11 +30,25 @@ pub fn day_path(day: &str) -> String {
 #[derive(Debug, Clone, Copy)]
 pub struct SiteContext<'a> {
     pub catalog: Catalog<'a>,
-    pub publications: &'a [Publication],
+    pub publications: &'a PublicationList,
+    /// What is known of their stories; unknown where a page is made on request.
+    pub filled: Option<&'a FilledPublications>,
     pub images: Images,
     /// Signs the addresses of proxied pictures.
     pub key: &'a SigningKey,
 }
+
+/// What is known of the stories in publications.
+#[derive(Debug, Default)]
+pub struct FilledPublications {
+    /// Those with stories.
+    pub begun: HashSet<PublicationKey>,
+    /// How many stories they have, up to `COUNT_MAX`; for some.
+    pub counts: HashMap<PublicationKey, u64>,
+}
+
+/// Stories are counted up to this number: a reader is not helped by more.
+pub const COUNT_MAX: u64 = 1_000;
 
 #[derive(Serialize)]
 struct PageContext<'a> {
@@ -46,6 +66,10 @@ struct PageContext<'a> {
     has_sign_up: bool,
     has_images: bool,
     navigation: Vec<PageSection>,
+    /// Path of the list of partners, if the navigation has not all of them.
+    all_partners: Option<&'static str>,
+    /// The newest story, if it is shown before all others.
+    lead: Option<StoryView>,
     /// Events that begin soon.
     coming: Vec<UpcomingEventView>,
     days: Vec<Day>,
@@ -64,6 +88,8 @@ struct FeedLink {
 
 #[derive(Serialize)]
 struct PageSection {
+    /// `language`, `topic`, `feed` or `partner`.
+    kind: &'static str,
     label: &'static str,
     links: Vec<PageLink>,
 }
@@ -74,6 +100,8 @@ struct PageLink {
     name: String,
     language: Option<String>,
     is_here: bool,
+    /// How many stories there are, in figures; only on the page of the channel.
+    count: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +115,7 @@ struct Day {
 struct DayLink {
     path: String,
     date: String,
-    count: u64,
+    count: Option<u64>,
 }
 
 /// Renders the page of a publication, with the events that are coming up.
@@ -113,6 +141,10 @@ pub fn publication(
     let view = |story: &&Story| coming_view(setting.catalog, story, language, interests);
     page.coming = coming.iter().filter_map(view).collect();
     page.days = by_day(setting, language, interests, &page.root, stories);
+    if publication.kind == PublicationKind::Channel {
+        page.lead = taken_lead(&mut page.days).filter(|_| page.has_images);
+        count(setting, &mut page.navigation);
+    }
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
         link.is_here = link.path == publication.path.as_str();
     }
@@ -151,10 +183,58 @@ pub fn days(
     let link = |(day, count): &(String, u64)| DayLink {
         path: format!("{day}.html"),
         date: day.parse().map_or_else(|_| day.clone(), |date| long_date(date, language)),
-        count: *count,
+        count: Some(*count),
     };
     page.list = days.iter().map(link).collect();
     templates.render("planet/index.html", &page)
+}
+
+/// Renders the list of partners with stories.
+///
+/// # Errors
+/// When a template of the operator is faulty.
+pub fn partners(setting: SiteContext, templates: &Templates) -> Result<String, TemplateError> {
+    let mut page = page(setting, &setting.catalog.channel.language, PARTNERS);
+    page.heading = page.t["form_partners"].to_owned();
+    let link = |publication: &Publication| DayLink {
+        path: format!("{}{}index.html", page.root, publication.path),
+        date: publication.name.clone(),
+        count: None,
+    };
+    page.list = partners_with_stories(setting).map(link).collect();
+    templates.render("planet/index.html", &page)
+}
+
+fn partners_with_stories<'a>(setting: SiteContext<'a>) -> impl Iterator<Item = &'a Publication> {
+    let is_begun =
+        move |path: &PublicationKey| setting.filled.is_none_or(|filled| filled.begun.contains(path));
+    setting
+        .publications
+        .iter()
+        .filter(move |one| one.kind == PublicationKind::Partner && is_begun(&one.path))
+}
+
+/// Says how many stories there are behind each link.
+fn count(setting: SiteContext, navigation: &mut [PageSection]) {
+    let Some(filled) = setting.filled else { return };
+    for link in navigation.iter_mut().flat_map(|section| &mut section.links) {
+        let count = filled.counts.get(&PublicationKey::from(link.path.as_str())).copied();
+        link.count = count.map(|count| match count {
+            COUNT_MAX.. => format!("{}+", COUNT_MAX - 1),
+            count => count.to_string(),
+        });
+    }
+}
+
+/// Takes the newest story out of its day, if it has a picture.
+fn taken_lead(days: &mut Vec<Day>) -> Option<StoryView> {
+    let first = days.first_mut()?;
+    first.stories.first()?.image.as_ref()?;
+    let lead = first.stories.remove(0);
+    if first.stories.is_empty() {
+        days.remove(0);
+    }
+    Some(lead)
 }
 
 /// Renders search results.
@@ -192,22 +272,28 @@ fn navigation_link(setting: SiteContext, publication: &Publication, language: &s
         },
         language: own,
         is_here: false,
+        count: None,
     }
 }
 
 fn page<'a>(setting: SiteContext<'a>, language: &str, path: &str) -> PageContext<'a> {
     let channel = setting.catalog.channel;
     let t = phrases(spoken(language, &channel.language));
+    let link = |publication| navigation_link(setting, publication, language);
     let section = |kind: PublicationKind, label: &str| {
         let publications = setting.publications.iter().filter(|publication| publication.kind == kind);
-        let links = publications.map(|publication| navigation_link(setting, publication, language)).collect();
-        PageSection { label: t[label], links }
+        PageSection { kind: kind.as_str(), label: t[label], links: publications.map(link).collect() }
     };
+    let mut partners = partners_with_stories(setting);
     let mut navigation = vec![
         section(PublicationKind::Language, "form_languages_nav"),
         section(PublicationKind::Topic, "form_topics"),
         section(PublicationKind::Feed, "selections"),
-        section(PublicationKind::Partner, "form_partners"),
+        PageSection {
+            kind: PublicationKind::Partner.as_str(),
+            label: t["form_partners"],
+            links: partners.by_ref().take(PARTNERS_SHOWN).map(link).collect(),
+        },
     ];
     navigation.retain(|section| !section.links.is_empty());
     PageContext {
@@ -221,6 +307,8 @@ fn page<'a>(setting: SiteContext<'a>, language: &str, path: &str) -> PageContext
         has_sign_up: channel.has_sign_up,
         has_images: setting.images != Images::Omit,
         navigation,
+        all_partners: partners.next().map(|_| PARTNERS),
+        lead: None,
         coming: Vec::new(),
         days: Vec::new(),
         list: Vec::new(),
@@ -251,6 +339,11 @@ fn shown(
     let mut view = view_among(setting.catalog, story, language, interests);
     if let Some(image) = view.image.as_mut().filter(|_| setting.images == Images::Proxy) {
         image.url = format!("{root}{IMAGES}{}", setting.key.sign(IMAGE, &image.url));
+    }
+    let page = |publication: &Publication| format!("{root}{}index.html", publication.path);
+    view.partner_page = setting.publications.of_partner(&view.partner).map(page);
+    for topic in &mut view.topics {
+        topic.page = setting.publications.of_topic(&topic.id).map(page);
     }
     view
 }

@@ -469,6 +469,8 @@ fn read_publications(r: &Unit<Read>) -> Result<()> {
     r.publishing().dirty_keys()?;
     r.publishing().dirty_stories(&[StoryKey(1)])?;
     r.publishing().publications()?;
+    r.publishing().begun()?;
+    r.publishing().count(&channel, 10)?;
     r.publishing().unchecked()?;
     r.publishing().site_digest()?;
     r.publishing().coming()?;

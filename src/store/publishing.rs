@@ -92,6 +92,19 @@ impl<A> Publishing<'_, A> {
         self.db.rows(sql, [AROUND], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
+    /// The publications that have had a story.
+    pub fn begun(&self) -> Result<Vec<PublicationKey>> {
+        let sql = "SELECT path FROM publication WHERE published > 0 AND path <> ?1";
+        self.db.rows(sql, [AROUND], |row| row.get(0))
+    }
+
+    /// How many stories a publication has, counted up to `most`.
+    pub fn count(&self, publication: &PublicationKey, most: u64) -> Result<u64> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM published_story WHERE publication = ?1 LIMIT ?2) AS found";
+        let count = self.db.row(sql, params![publication, most as i64], |row| row.get::<i64>(0))?;
+        Ok(count.unwrap_or(0).unsigned_abs())
+    }
+
     /// The number of archive documents of the publications whose documents an earlier version wrote.
     pub fn unchecked(&self) -> Result<HashMap<PublicationKey, i64>> {
         let sql = "SELECT path, archived FROM publication WHERE is_checked = 0 AND path <> ?1";

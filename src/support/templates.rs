@@ -13,6 +13,7 @@ use crate::support::text;
 
 /// Name and text of every built-in template.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("planet/about.html", include_str!("../../templates/planet/about.html")),
     ("planet/index.html", include_str!("../../templates/planet/index.html")),
     ("planet/favicon.svg", include_str!("../../templates/planet/favicon.svg")),
     ("digest/subject.txt", include_str!("../../templates/digest/subject.txt")),
@@ -64,6 +65,8 @@ pub struct Templates {
     /// For each name, a display name of its file and its text.
     sources: BTreeMap<&'static str, (String, String)>,
     fingerprint: String,
+    /// `brand` in every template.
+    brand: tera::Value,
 }
 
 /// Minimum length of a shortened title, in characters.
@@ -94,12 +97,25 @@ impl Templates {
             sources.insert(*name, (shown, text.to_owned()));
         }
         let templates =
-            Templates { tera: Arc::default(), sources, fingerprint: text::hex(&digest.finalize()) };
+            Templates {
+                tera: Arc::default(),
+                sources,
+                fingerprint: text::hex(&digest.finalize()),
+                brand: tera::Value::from_serializable(&serde_json::Map::new()),
+            };
         if has_own {
             // The operator's templates may be faulty, which should be reported before any work is done.
             templates.tera()?;
         }
         Ok(templates)
+    }
+
+    /// With what all of them see as `brand`.
+    #[must_use]
+    pub fn branded(self, brand: &impl Serialize) -> Templates {
+        let text = serde_json::to_string(brand).unwrap_or_default();
+        let fingerprint = text::hex(&Sha256::digest(format!("{} {text}", self.fingerprint)));
+        Templates { fingerprint, brand: tera::Value::from_serializable(brand), ..self }
     }
 
     fn tera(&self) -> Result<&Tera, TemplateError> {
@@ -134,7 +150,9 @@ impl Templates {
     /// When it refers to a missing variable or template.
     pub fn render(&self, name: &str, data: &impl Serialize) -> Result<String, TemplateError> {
         let fault = |error| self.fault(name, &error);
-        self.tera()?.render(name, &Context::from_serialize(data).map_err(fault)?).map_err(fault)
+        let mut context = Context::from_serialize(data).map_err(fault)?;
+        context.insert_value("brand", self.brand.clone());
+        self.tera()?.render(name, &context).map_err(fault)
     }
 
     /// Renders a template that makes JSON.

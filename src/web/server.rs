@@ -103,7 +103,7 @@ impl WebServer {
             "img-src 'self'"
         };
         let policy = format!(
-            "default-src 'none'; style-src 'unsafe-inline'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'; {images}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
         let policy =
             HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));

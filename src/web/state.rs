@@ -16,7 +16,7 @@ use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, Newsletter};
-use crate::model::publication::{Images, Publication};
+use crate::model::publication::{Images, PublicationList};
 use crate::model::source::SourceList;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::topic::Topic;
@@ -36,7 +36,7 @@ pub struct AppState {
     pub languages: Vec<&'static str>,
     pub topics: Vec<Topic>,
     pub sources: SourceList,
-    pub publications: Vec<Publication>,
+    pub publications: PublicationList,
     pub images: Images,
     pub pictures: Pictures,
     pub newsletter: Newsletter,
@@ -90,6 +90,7 @@ impl AppState {
         SiteContext {
             catalog: self.catalog(),
             publications: &self.publications,
+            filled: None,
             images: self.images,
             key: &self.sender.key,
         }

@@ -7,6 +7,7 @@ mod accounts;
 mod alarms;
 mod api;
 mod api_tokens;
+mod brand;
 mod browser;
 mod calendar;
 mod cli;

@@ -652,3 +652,52 @@ fn days_that_are_all_that_records_say_are_their_titles() {
     let titles: Vec<&str> = found.entries.iter().map(|entry| entry["title"].as_str().unwrap()).collect();
     assert!(days.iter().all(|day| titles.contains(day)), "{titles:?}");
 }
+
+/// An item with everything that tells entries apart, or not.
+fn notice(title: &str, link: &str, guid: &str, day: &str, text: &str) -> String {
+    let guid =
+        if guid.is_empty() { String::new() } else { format!("<guid isPermaLink=\"false\">{guid}</guid>") };
+    format!(
+        "<item><title>{title}</title><link>https://t.example/{link}</link>{guid}<pubDate>{day} 08:00:00 GMT</pubDate><description>{text}</description></item>"
+    )
+}
+
+#[test]
+fn what_recurs_under_one_title_is_told_each_time_however_it_is_worded() {
+    let title = "The minutes of the town council";
+    let text = "The minutes of the last meeting are on our pages now.";
+    let days = ["01 Sep 2022", "01 Oct 2022", "31 Oct 2022"];
+    let minutes = |at: usize| notice(title, &format!("m-{at}"), &format!("m{at}"), days[at], text);
+    let times = ["2022-09-01T12:00:00Z", "2022-10-01T12:00:00Z", "2022-10-31T12:00:00Z"];
+    let told = |documents: [Vec<String>; 3]| {
+        let documents: Vec<(&str, String)> = times.into_iter().zip(documents.map(|items| feed(&items))).collect();
+        visits_at("feed", &documents)
+    };
+    told([vec![minutes(0)], vec![minutes(1)], vec![minutes(2)]]).are_all_told(3, "each alone");
+    told([vec![minutes(1), minutes(0)], vec![minutes(1), minutes(0)], vec![minutes(2), minutes(1), minutes(0)]])
+        .are_all_told(3, "all in one document");
+    let agenda = |at: usize, guid: &str, text: &str| notice("Agenda of the week", "agenda", guid, days[at], text);
+    let (lotto, concert) =
+        ("This week: lotto, market, town council.", "This week: concert, market, blood donation.");
+    for (guids, what) in [(["a1", "a2"], "with guids of their own"), (["", ""], "without guids")] {
+        told([
+            vec![agenda(0, guids[0], lotto)],
+            vec![agenda(1, guids[1], concert)],
+            vec![agenda(1, guids[1], concert)],
+        ])
+        .are_all_told(2, what);
+    }
+    // What is only dated anew, or reworded a little, is not.
+    let bumped = told([
+        vec![agenda(0, "", lotto)],
+        vec![agenda(1, "", lotto)],
+        vec![agenda(2, "", "This week: lotto, market, town council, and more.")],
+    ]);
+    bumped.are_all_told(1, "one that changes");
+    let same_day = told([
+        vec![minutes(0)],
+        vec![notice(title, "m-other", "other", days[0], text), minutes(0)],
+        vec![notice(title, "m-other", "other", days[0], text), minutes(0)],
+    ]);
+    assert_eq!(same_day.announced(), 1, "posted twice on one day: {:#?}", same_day.entries);
+}

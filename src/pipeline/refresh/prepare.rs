@@ -522,9 +522,13 @@ fn next_issues(open: &[&Doubtful], recent: &[(String, StoredSummary)]) -> HashSe
     next
 }
 
+/// Days since 1970.
+fn day_of(date: Option<Timestamp>) -> Option<i64> {
+    date.map(|date| date.as_second().div_euclid(86_400))
+}
+
 fn is_of_day(raw: &RawEntry, stored: &StoredSummary) -> bool {
-    let day = |date: Option<Timestamp>| date.map(|date| date.as_second().div_euclid(86_400));
-    day(raw.date()) == day(stored.date)
+    day_of(raw.date()) == day_of(stored.date)
 }
 
 /// What all entries of a document are prepared with.
@@ -613,17 +617,21 @@ fn recurring_titles(listed: &[ListedEntry]) -> HashSet<usize> {
     }
     let mut recurring = HashSet::new();
     for shared in by_title.into_values().filter(|of_title| of_title.len() > 1) {
-        let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
+        // What a source words alike on several days, it tells anew.
+        let mut by_text: HashMap<(String, Option<i64>), Vec<usize>> = HashMap::new();
         for at in shared {
             let raw = &listed[at].raw;
             let text = raw.summary.as_ref().or(raw.content.as_ref()).map(plain).unwrap_or_default();
-            by_text.entry(text).or_default().push(at);
+            by_text.entry((text, day_of(raw.date()))).or_default().push(at);
         }
         let is_listed_twice = |text: &str, of_text: &[usize]| {
             of_text.len() > 1 && text.split_whitespace().take(EQUAL_WORDS_MIN).count() >= EQUAL_WORDS_MIN
         };
         recurring.extend(
-            by_text.iter().filter(|(text, of_text)| !is_listed_twice(text, of_text)).flat_map(|(_, at)| at),
+            by_text
+                .iter()
+                .filter(|((text, _), of_text)| !is_listed_twice(text, of_text))
+                .flat_map(|(_, at)| at),
         );
     }
     recurring
