@@ -896,7 +896,7 @@ mod tests {
         assert!(!is_reused(&raw("Closed", "2022-10-05"), &known), "a word says too little");
         let known = "This week: an alert for rain, wind and snow";
         let known = StoredSummary::of(&raw(known, "2022-10-01"), known);
-        let next = raw("This week: an alert for heat, ozone and wind", "2022-10-08");
+        let next = raw("This week: an alert for heat, ozone and dust", "2022-10-08");
         assert!(is_reused(&next, &known), "what all weeks have in common says nothing");
     }
 

@@ -35,7 +35,7 @@ fn feed(count: usize, has_pictures: bool) -> String {
 #[test]
 fn pages_forms_and_mails_wear_the_brand() {
     let server = Server::always(Reply::ok(feed(9, false)));
-    let app = App::new("");
+    let mut app = App::new("");
     app.write("own/logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
     app.write("own/night.png", "no picture, but a file");
     app.configure(&format!(
@@ -43,6 +43,7 @@ fn pages_forms_and_mails_wear_the_brand() {
         source("a", &server)
     ));
     app.ok(&["run"]);
+    app.later(24 * 60).ok(&["run"]);
     let page = app.read("public/index.html");
     for part in [
         "--accent: #7a1f4b;",
