@@ -350,13 +350,12 @@ pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
     have_texts(a, b) && overlap(a, b, |_| true).share < OTHER_SHARE
 }
 
-/// Whether two texts that are too short to be compared have not a phrase in common.
+/// Whether two entries whose texts are too short to be compared are of other matters.
 pub fn are_other_notes(a: &Sketch, b: &Sketch) -> bool {
-    let overlap = overlap(a, b, |_| true);
-    a.words.min(b.words) >= NOTE_WORDS_MIN
-        && !have_texts(a, b)
-        && overlap.looked_at > 0
-        && overlap.share < OTHER_SHARE
+    let words = |sketch: &Sketch| -> Vec<u32> { sketch.concepts().map(MarkedHash::word).collect() };
+    let (ours, theirs) = (words(a), words(b));
+    let shared = ours.iter().filter(|word| theirs.contains(word)).count();
+    !have_texts(a, b) && ours.len().min(theirs.len()) - shared >= OWN_WORDS_MIN
 }
 
 /// Whether at least half of the words that bear the shorter text stand in the other, too; of no words, nothing is known.
@@ -428,8 +427,8 @@ pub fn days_between(a: &Sketch, b: &Sketch) -> Option<i32> {
 const TITLE_WORDS_MIN: usize = 5;
 /// Minimum length, in words, of a text that can be compared.
 const TEXT_WORDS_MIN: u32 = 8;
-/// Texts of so few words, shorter than those that can be compared, may still be of other matters.
-const NOTE_WORDS_MIN: u32 = 4;
+/// Of two texts that are too short to be compared, each has so many words of its own if they are of other matters: an edit changes one.
+const OWN_WORDS_MIN: usize = 2;
 /// Equal titles mean one story only within this many days; longer titles within more.
 const TITLE_DAYS_MAX: i32 = 4;
 const LONG_TITLE_WORDS: usize = 7;
