@@ -35,7 +35,8 @@ pub(super) fn read_brand(section: &Section, surroundings: &ConfigContext) -> Bra
     }
     if dark.is_some_and(|dark| dark != brand.accent_dark) {
         let shown = brand.accent_dark;
-        section.note("accent_dark", format!("{for_dark} cannot be read on black: {shown} stands in its place"));
+        section
+            .note("accent_dark", format!("{for_dark} cannot be read on black: {shown} stands in its place"));
     }
     if brand.logo.is_none() && brand.logo_dark.is_some() {
         section.note("logo_dark", "it is only shown in place of a logo");
@@ -47,8 +48,10 @@ fn read_logo(text: &str, name: &str, folder: &Path) -> Result<Logo, String> {
     let file = folder.join(text);
     let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let known = extension.filter(|extension| LOGOS.contains(&extension.as_str()));
-    let extension = known.ok_or_else(|| format!("\"{text}\" is no picture: it must end in .svg, .png, .webp or .jpg"))?;
-    let found = std::fs::metadata(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let extension =
+        known.ok_or_else(|| format!("\"{text}\" is no picture: it must end in .svg, .png, .webp or .jpg"))?;
+    let found =
+        std::fs::metadata(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     if !found.is_file() || found.len() > LOGO_BYTES_MAX {
         return Err(format!("{} must be a file of at most {} KiB", file.display(), LOGO_BYTES_MAX / 1024));
     }

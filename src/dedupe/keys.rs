@@ -460,7 +460,8 @@ fn are_of_other_matters_under(title: &str, a: &str, b: &str) -> bool {
         words.retain(|word| !title.contains(word) && stopwords::languages_of(word) == 0);
         words
     });
-    are_of_other_matters(a, b) || short.len().min(other.len()) < TEXT_WORDS_MIN && are_other_words(short, other)
+    are_of_other_matters(a, b)
+        || short.len().min(other.len()) < TEXT_WORDS_MIN && are_other_words(short, other)
 }
 
 fn are_other_words(a: HashSet<String>, b: HashSet<String>) -> bool {
@@ -522,8 +523,10 @@ fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     };
     let has_no_dates = raw.date().is_none() && known.date.is_none();
     let text = text_of(raw).1;
-    let is_other_text =
-        || are_of_other_matters_under(&known.title, text, &known.summary) || are_of_other_occasions(text, &known.summary);
+    let is_other_text = || {
+        are_of_other_matters_under(&known.title, text, &known.summary)
+            || are_of_other_occasions(text, &known.summary)
+    };
     // Without dates, a figure alone may count comments.
     let is_of_other_day = || differ_in_occasion(text, &known.summary, true) == Some(true);
     is_after(raw.published) && is_other_text()

@@ -62,8 +62,7 @@ impl LanguageDetector {
         if languages.len() < 2 {
             languages = known(&mut tags.iter().map(String::as_str).chain(DEFAULT));
         }
-        let by_letters =
-            languages.iter().map(|language| NgramLanguage::new(LANGUAGES[*language])).collect();
+        let by_letters = languages.iter().map(|language| NgramLanguage::new(LANGUAGES[*language])).collect();
         LanguageDetector { languages, by_letters }
     }
 
@@ -140,7 +139,9 @@ impl LanguageDetector {
     fn weighed(&self, start: &Start, weight: impl Fn(usize) -> f64) -> Vec<(Language, f64)> {
         let languages = self.languages.iter().enumerate();
         languages
-            .map(|(at, language)| (*language, weight(at) * STOP_WORD_WEIGHT.powi(start.stop_words[*language])))
+            .map(|(at, language)| {
+                (*language, weight(at) * STOP_WORD_WEIGHT.powi(start.stop_words[*language]))
+            })
             .collect()
     }
 }

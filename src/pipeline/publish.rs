@@ -21,7 +21,9 @@ use crate::model::brand::Brand;
 use crate::model::digest::{Digest, ISSUES_LISTED, Newsletter};
 use crate::model::keys::{IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
-use crate::model::publication::{Archives, Images, Publication, PublicationKey, PublicationKind, PublicationList};
+use crate::model::publication::{
+    Archives, Images, Publication, PublicationKey, PublicationKind, PublicationList,
+};
 use crate::model::story::Story;
 use crate::model::token::SigningKey;
 use crate::pipeline::desk;
@@ -219,8 +221,10 @@ impl Publisher<'_> {
             !matches!(publication.kind, PublicationKind::Channel | PublicationKind::Partner)
         };
         let filled = store.read(|r| {
-            let mut filled =
-                FilledPublications { begun: r.publishing().begun()?.into_iter().collect(), ..Default::default() };
+            let mut filled = FilledPublications {
+                begun: r.publishing().begun()?.into_iter().collect(),
+                ..Default::default()
+            };
             for publication in self.publications.iter().filter(counted) {
                 let count = r.publishing().count(&publication.path, planet::COUNT_MAX)?;
                 filled.counts.insert(publication.path.clone(), count);
@@ -248,10 +252,11 @@ impl Publisher<'_> {
                 .iter()
                 .filter(|publication| is_changed || gone.contains(&page(publication)))
                 .flat_map(publication_files);
-            let pages = days
-                .iter()
-                .map(|(day, _)| planet::day_path(day))
-                .chain([planet::DAYS.to_owned(), planet::PARTNERS.to_owned(), SITEMAP.to_owned()]);
+            let pages = days.iter().map(|(day, _)| planet::day_path(day)).chain([
+                planet::DAYS.to_owned(),
+                planet::PARTNERS.to_owned(),
+                SITEMAP.to_owned(),
+            ]);
             files.chain(pages).try_for_each(|path| w.publishing().put_behind(&path))?;
             w.publishing().put_around(&around)
         })?;
@@ -497,7 +502,8 @@ impl Publisher<'_> {
                 self.check_not_stopped()?;
                 match by_file.get(path).copied() {
                     Some(publication) => {
-                        let bytes = self.render_publication(setting, publication, path, &mut newest, coming)?;
+                        let bytes =
+                            self.render_publication(setting, publication, path, &mut newest, coming)?;
                         self.files.write(path, bytes)?;
                     }
                     // Files of publications that are no longer configured are left as they are.

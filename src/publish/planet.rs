@@ -208,10 +208,7 @@ pub fn partners(setting: SiteContext, templates: &Templates) -> Result<String, T
 fn partners_with_stories<'a>(setting: SiteContext<'a>) -> impl Iterator<Item = &'a Publication> {
     let is_begun =
         move |path: &PublicationKey| setting.filled.is_none_or(|filled| filled.begun.contains(path));
-    setting
-        .publications
-        .iter()
-        .filter(move |one| one.kind == PublicationKind::Partner && is_begun(&one.path))
+    setting.publications.iter().filter(move |one| one.kind == PublicationKind::Partner && is_begun(&one.path))
 }
 
 /// Says how many stories there are behind each link.

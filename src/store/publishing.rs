@@ -100,7 +100,8 @@ impl<A> Publishing<'_, A> {
 
     /// How many stories a publication has, counted up to `most`.
     pub fn count(&self, publication: &PublicationKey, most: u64) -> Result<u64> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM published_story WHERE publication = ?1 LIMIT ?2) AS found";
+        let sql =
+            "SELECT count(*) FROM (SELECT 1 FROM published_story WHERE publication = ?1 LIMIT ?2) AS found";
         let count = self.db.row(sql, params![publication, most as i64], |row| row.get::<i64>(0))?;
         Ok(count.unwrap_or(0).unsigned_abs())
     }

@@ -96,13 +96,12 @@ impl Templates {
             has_own |= own.is_some();
             sources.insert(*name, (shown, text.to_owned()));
         }
-        let templates =
-            Templates {
-                tera: Arc::default(),
-                sources,
-                fingerprint: text::hex(&digest.finalize()),
-                brand: tera::Value::from_serializable(&serde_json::Map::new()),
-            };
+        let templates = Templates {
+            tera: Arc::default(),
+            sources,
+            fingerprint: text::hex(&digest.finalize()),
+            brand: tera::Value::from_serializable(&serde_json::Map::new()),
+        };
         if has_own {
             // The operator's templates may be faulty, which should be reported before any work is done.
             templates.tera()?;

@@ -62,17 +62,29 @@ fn pages_forms_and_mails_wear_the_brand() {
     let mails = app.outbox();
     assert_eq!(header(&mails[0], "To"), "ana@example.org");
     let text = text_part(&mails[0]);
-    assert!(text.contains("In this issue") && text.contains("\n- The harbour publishes record number 8"), "{text}");
-    assert!(text.contains("The Network <b>\n12 Rue de la Paix\nLegal notice: https://www.example.org/legal"), "{text}");
+    assert!(
+        text.contains("In this issue") && text.contains("\n- The harbour publishes record number 8"),
+        "{text}"
+    );
+    assert!(
+        text.contains("The Network <b>\n12 Rue de la Paix\nLegal notice: https://www.example.org/legal"),
+        "{text}"
+    );
     let issue = std::fs::read_dir(app.path("public/issues")).unwrap().map(|file| file.unwrap().path());
     let issue = issue.filter(|path| !path.ends_with("index.html")).next().unwrap();
     let html = std::fs::read_to_string(issue).unwrap();
-    assert!(html.contains("#7a1f4b") && !html.contains("#0b5c8a") && html.contains("In this issue"), "{html}");
+    assert!(
+        html.contains("#7a1f4b") && !html.contains("#0b5c8a") && html.contains("In this issue"),
+        "{html}"
+    );
     assert!(html.contains("The Network &lt;b&gt; · 12 Rue de la Paix"), "{html}");
     let service = Service::start(&app);
     let get = |path: &str| service::ask_whole(service.address(), "GET", path, "\r\n");
     let form = get("/subscribe");
-    assert!(form.contains("url(\"/brand/source-serif.woff2\")") && form.contains("src=\"/brand/logo.svg\""), "{form}");
+    assert!(
+        form.contains("url(\"/brand/source-serif.woff2\")") && form.contains("src=\"/brand/logo.svg\""),
+        "{form}"
+    );
     assert!(form.contains("font-src 'self'"), "{form}");
     assert!(service.ask("HEAD", "/brand/source-serif.woff2", "", "").0 == 200);
     // What changes is published anew.
@@ -87,7 +99,12 @@ fn a_colour_that_cannot_be_read_is_said_and_replaced() {
     let app = App::new("[brand]\naccent = \"#ffcc00\"\n");
     let ran = app.run(&["check"]);
     let said = format!("{}{}", ran.stdout, ran.stderr);
-    assert!(ran.code == 0 && said.contains("#ffcc00 cannot be read on white: #") && said.contains("stands in its place"), "{said}");
+    assert!(
+        ran.code == 0
+            && said.contains("#ffcc00 cannot be read on white: #")
+            && said.contains("stands in its place"),
+        "{said}"
+    );
     app.ok(&["publish"]);
     let page = app.read("public/index.html");
     assert!(!page.contains("--accent: #ffcc00; --serif"), "{page}");
@@ -123,7 +140,10 @@ fn the_newest_story_leads_with_its_picture_and_each_leads_to_its_topic_and_partn
     assert_eq!(page.matches("class=\"tag\" href=\"topics/sea/index.html\"").count(), 3, "{page}");
     assert_eq!(page.matches("<a href=\"partners/partner-a/index.html\">Partner a</a>").count(), 4, "{page}");
     // How many stories there are stands beside the topic.
-    assert!(page.contains("href=\"topics/sea/index.html\">The sea</a> <span class=\"meta\">3</span>"), "{page}");
+    assert!(
+        page.contains("href=\"topics/sea/index.html\">The sea</a> <span class=\"meta\">3</span>"),
+        "{page}"
+    );
     let day = app.read("public/days/2022-10-19.html");
     assert!(day.contains("href=\"../topics/sea/index.html\"") && !day.contains("class=\"lead\""), "{day}");
     app.configure(&rest);
@@ -141,7 +161,10 @@ fn the_navigation_has_the_partners_with_stories_and_the_first_ones_of_many() {
     assert!(page.contains("partners/partner-a/") && !page.contains("partners/partner-b/"), "{page}");
     assert!(!page.contains("All partners"));
     let list = app.read("public/partners/index.html");
-    assert!(list.contains("href=\"../partners/partner-a/index.html\"") && !list.contains("partner-b"), "{list}");
+    assert!(
+        list.contains("href=\"../partners/partner-a/index.html\"") && !list.contains("partner-b"),
+        "{list}"
+    );
     // As soon as it has one, it is there, on all pages.
     empty.answer(|_| Reply::ok(rss(&[("b", "A story of the south", 19, "x")])));
     app.later(120).ok(&["run"]);
@@ -155,7 +178,10 @@ fn the_navigation_has_the_partners_with_stories_and_the_first_ones_of_many() {
     let navigation = &page[page.find("<aside>").unwrap()..];
     assert_eq!(navigation.matches("href=\"partners/partner-n").count(), 24, "{navigation}");
     assert!(navigation.contains("<a href=\"partners/index.html\">All partners</a>"), "{navigation}");
-    assert_eq!(app.read("public/partners/index.html").matches("<li><a href=\"../partners/partner-n").count(), 24 + 30);
+    assert_eq!(
+        app.read("public/partners/index.html").matches("<li><a href=\"../partners/partner-n").count(),
+        24 + 30
+    );
 }
 
 #[test]

@@ -670,13 +670,19 @@ fn what_recurs_under_one_title_is_told_each_time_however_it_is_worded() {
     let minutes = |at: usize| notice(title, &format!("m-{at}"), &format!("m{at}"), days[at], text);
     let times = ["2022-09-01T12:00:00Z", "2022-10-01T12:00:00Z", "2022-10-31T12:00:00Z"];
     let told = |documents: [Vec<String>; 3]| {
-        let documents: Vec<(&str, String)> = times.into_iter().zip(documents.map(|items| feed(&items))).collect();
+        let documents: Vec<(&str, String)> =
+            times.into_iter().zip(documents.map(|items| feed(&items))).collect();
         visits_at("feed", &documents)
     };
     told([vec![minutes(0)], vec![minutes(1)], vec![minutes(2)]]).are_all_told(3, "each alone");
-    told([vec![minutes(1), minutes(0)], vec![minutes(1), minutes(0)], vec![minutes(2), minutes(1), minutes(0)]])
-        .are_all_told(3, "all in one document");
-    let agenda = |at: usize, guid: &str, text: &str| notice("Agenda of the week", "agenda", guid, days[at], text);
+    told([
+        vec![minutes(1), minutes(0)],
+        vec![minutes(1), minutes(0)],
+        vec![minutes(2), minutes(1), minutes(0)],
+    ])
+    .are_all_told(3, "all in one document");
+    let agenda =
+        |at: usize, guid: &str, text: &str| notice("Agenda of the week", "agenda", guid, days[at], text);
     let (lotto, concert) =
         ("This week: lotto, market, town council.", "This week: concert, market, blood donation.");
     for (guids, what) in [(["a1", "a2"], "with guids of their own"), (["", ""], "without guids")] {
@@ -687,6 +693,15 @@ fn what_recurs_under_one_title_is_told_each_time_however_it_is_worded() {
         ])
         .are_all_told(2, what);
     }
+    let episode = |at: usize| {
+        let file = format!(
+            "<enclosure url=\"https://t.example/j{at}.mp3\" type=\"audio/mpeg\" length=\"1\"/></item>"
+        );
+        let item =
+            notice("The eight o'clock news", "journal", &format!("e{at}"), days[at], "By our newsroom");
+        item.replace("</item>", &file)
+    };
+    told([vec![episode(0)], vec![episode(1)], vec![episode(2)]]).are_all_told(3, "episodes of a broadcast");
     // What is only dated anew, or reworded a little, is not.
     let bumped = told([
         vec![agenda(0, "", lotto)],

@@ -718,7 +718,16 @@ fn issue_of(entry: &Entry) -> Option<String> {
     };
     let linked = || entry.content_html.iter().chain(&entry.summary_html).flat_map(|html| linked_files(html));
     let files = || entry.enclosures.iter().map(|file| file.url.clone()).chain(linked()).take(FILES_MAX);
-    let addresses = is_told_apart.then(|| files().chain(entry.url.clone()).collect::<Vec<_>>())?;
+    // An episode is its recording.
+    let is_recording = |file: &&Enclosure| {
+        file.mime_type.as_deref().is_some_and(|kind| kind.starts_with("audio/") || kind.starts_with("video/"))
+    };
+    let recordings = || entry.enclosures.iter().filter(is_recording).map(|file| file.url.clone());
+    let addresses: Vec<String> = if is_told_apart {
+        files().chain(entry.url.clone()).collect()
+    } else {
+        recordings().take(FILES_MAX).collect()
+    };
     keys::issue_of(addresses.iter().map(String::as_str))
 }
 
