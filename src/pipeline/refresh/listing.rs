@@ -112,7 +112,8 @@ impl Refresher {
         let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);
         let is_better =
             mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
-        if recognised >= wanted && is_better {
+        let is_declined = mined.select.is_some() && mined.select == memory.declined;
+        if recognised >= wanted && is_better && !is_declined {
             return Ok((relearn_selectors(source, memory, select, mined, now), fetched));
         }
         if !reading.feed.entries.is_empty() {
@@ -275,6 +276,8 @@ fn relearn_selectors(
     tracing::warn!(source.id = source.id, "{mended}");
     let mut listing = learn(source, memory, mined);
     listing.memory.mended = Some(mended);
+    listing.memory.former = old;
+    listing.memory.declined = None;
     listing.is_mended = true;
     listing
 }
