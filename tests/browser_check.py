@@ -1,17 +1,21 @@
 """Looks at pages in a real browser (Chromium by Playwright) and prints what is wrong with them, a line each.
 
 usage: browser_check.py CHROMIUM ORIGIN FEED_JSON PATH...
+COURANT_TEST_COOKIE, a name=value, is sent along; COURANT_TEST_PICTURES is a folder for pictures of the pages.
 Pages: no console error, no request to another host, no sideways scrolling from 320 px to 4K, no violation of WCAG 2 A and AA
 (axe-core), the first Tab leads to the link that skips the navigation. Nothing that a page or the HTML of an item of FEED_JSON
 holds may run: whatever runs calls alert().
 """
 import json
+import os
 import sys
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 CHROMIUM, ORIGIN, FEED, PATHS = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+COOKIE = os.environ.get("COURANT_TEST_COOKIE", "")
+PICTURES = os.environ.get("COURANT_TEST_PICTURES", "")
 # Every event that markup can wait for, on every element; and every link is followed.
 PROVOKE = """() => {
   // A link that only leads elsewhere is not to take us away.
@@ -32,6 +36,9 @@ with sync_playwright() as playwright:
 
     def open_page(path, **options):
         context = browser.new_context(**options)
+        if COOKIE:
+            name, value = COOKIE.split("=", 1)
+            context.add_cookies([{"name": name, "value": value, "url": ORIGIN}])
         page = context.new_page()
         page.set_default_timeout(120_000)
         page.on("console", lambda message: problems.append(f"{path}: console: {message.text}") if message.type == "error" else None)
@@ -55,6 +62,8 @@ with sync_playwright() as playwright:
         for width in (320, 3840) if path == PATHS[0] else (320, 375, 768, 1280, 1920, 3840):
             context, page = open_page(path, viewport={"width": width, "height": 900})
             over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if PICTURES and width in (375, 1280):
+                page.screenshot(path=f"{PICTURES}/{PATHS.index(path)}-{width}.png", full_page=True)
             if over > 0:
                 problems.append(f"{path}: {over} px too wide at {width}")
             context.close()

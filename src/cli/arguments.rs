@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{alarms, desk, doctor, export, import_sources, probe, store, subscribers, token, topics};
+use super::{admin, alarms, desk, doctor, export, import_sources, probe, store, subscribers, token, topics};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -101,6 +101,9 @@ pub(super) enum Command {
     /// Give programs tokens for the API, and take them back.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// What is needed to sign in under /admin.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// List the mail that is waiting (since when, and why) and the mail that was refused.
     Queue {
         /// Output format.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::import_people::PeopleExport;
 use super::probe::{self, ProbeArguments};
-use super::source_file::{self, NewSource, SourceFate};
 use crate::app::Usage;
+use crate::config::addition::{self, AdditionError, NewSource, SourceFate};
 use crate::extract;
 use crate::support::terminal::{self, errln, outln};
 use crate::support::text::{is_language_tag, many};
@@ -98,7 +98,7 @@ pub(super) async fn add(
         language: reading.feed.language.clone().filter(|language| is_language_tag(language)),
         tags: Vec::new(),
     };
-    match source_file::add(path, &[source], false)?.pop() {
+    match addition::add(path, &[source], false).map_err(refused)?.pop() {
         Some(SourceFate::New(id)) => errln!("{}: the source \"{id}\" is added", path.display()),
         Some(SourceFate::Known(id)) => {
             return Err(Usage(format!("the source \"{id}\" reads {} already", wanted.address)).into());
@@ -119,7 +119,7 @@ pub(super) fn import(list: &ImportCommand, path: &Path) -> anyhow::Result<()> {
         ImportCommand::Planet { file, write } => (from_planet(file)?, *write),
         _ => return Ok(()),
     };
-    let fates = source_file::add(path, &wanted, !is_written)?;
+    let fates = addition::add(path, &wanted, !is_written).map_err(refused)?;
     let (mut new, mut known, mut refused) = (0usize, 0usize, 0usize);
     for (fate, source) in fates.iter().zip(&wanted) {
         let address = &source.address;
@@ -143,6 +143,15 @@ pub(super) fn import(list: &ImportCommand, path: &Path) -> anyhow::Result<()> {
     let hint = if is_written || new == 0 { "" } else { ": --write adds them" };
     outln!("{sources} {done} {}, {known} there already, {refused} left out{hint}", path.display());
     Ok(())
+}
+
+/// A fault of the configuration as the command reports it.
+fn refused(error: AdditionError) -> anyhow::Error {
+    match error {
+        AdditionError::Config(error) => error.into(),
+        AdditionError::Faulty(reason) => Usage(reason).into(),
+        error @ AdditionError::Unwritable { .. } => error.into(),
+    }
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, Usage> {

@@ -1,5 +1,6 @@
 //! The command line: runs the commands and reports their results.
 
+mod admin;
 mod alarms;
 mod arguments;
 mod bounces;
@@ -19,7 +20,6 @@ mod queue;
 mod recipient;
 mod serve;
 mod shell;
-mod source_file;
 mod store;
 mod stories;
 mod subscribers;
@@ -116,6 +116,7 @@ async fn run(arguments: &Arguments, manager: ServiceManager) -> anyhow::Result<(
             outln!("{:#}", config::schema());
             return Ok(());
         }
+        Command::Admin(wanted) => return admin::admin(wanted),
         Command::Completions { shell } => {
             shell::completions(*shell);
             return Ok(());
@@ -227,6 +228,7 @@ async fn run_with(
         Command::Init { .. }
         | Command::Check
         | Command::Schema
+        | Command::Admin(_)
         | Command::Add(_)
         | Command::Export(_)
         | Command::Doctor(_)

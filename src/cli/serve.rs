@@ -53,6 +53,11 @@ struct KeptState {
     limits: Arc<Limits>,
     searches: Arc<SearchPool>,
     callers: Arc<SearchPool>,
+    admins: Arc<SearchPool>,
+    logins: Arc<SearchPool>,
+    previews: Arc<SearchPool>,
+    /// Notified when the configuration was changed here.
+    reloads: Arc<Notify>,
 }
 
 /// Serves the published folder and its forms and does what is due, until told to stop. SIGHUP has the configuration read again.
@@ -73,8 +78,8 @@ pub(super) async fn serve(
     let metrics = metrics_listener(&app).await?;
     let readers = reader_threads()?;
     let kept = KeptState::default();
-    let site =
-        LiveSite::new(Files::new(&app.destination, app.store()), Some(Arc::new(web_state(&app, &kept))));
+    let state = Arc::new(web_state(&app, &kept, config_path));
+    let site = LiveSite::new(Files::new(&app.destination, app.store()), Some(state));
     let server = answer_readers(&readers, &app, (listener, metrics), &site);
     let stop = app.stop.clone();
     let (apps, _) = watch::channel(Arc::new(app));
@@ -94,6 +99,7 @@ pub(super) async fn serve(
                 return Ok(ended?);
             }
             _ = hangup.recv() => tokio::task::block_in_place(|| service.reload()),
+            () = service.kept.reloads.notified() => tokio::task::block_in_place(|| service.reload()),
             () = until_watched(&mut watchdog) => service.show_life(),
         }
     }
@@ -142,7 +148,7 @@ impl Service<'_> {
                 errln!("{} is read again: it holds from the next cycle on", self.config_path.display());
                 self.notifier.ready("the configuration was read again");
                 let files = Files::new(&app.destination, app.store());
-                self.site.replace(files, Arc::new(web_state(&app, &self.kept)));
+                self.site.replace(files, Arc::new(web_state(&app, &self.kept, self.config_path)));
                 self.apps.send_replace(Arc::new(app));
             }
             Err(error) => {
@@ -226,7 +232,7 @@ fn answer_readers(
     })
 }
 
-fn web_state(app: &App, kept: &KeptState) -> AppState {
+fn web_state(app: &App, kept: &KeptState, config_path: &Path) -> AppState {
     AppState {
         refresher: app.refresher.clone(),
         channel: app.config.channel.clone(),
@@ -239,6 +245,7 @@ fn web_state(app: &App, kept: &KeptState) -> AppState {
         newsletter: app.config.newsletter.clone(),
         digests: app.config.digests.clone(),
         serve: app.config.serve.clone(),
+        admin_accounts: app.config.admin_accounts.clone(),
         subscription_options: app.subscription_options(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
@@ -251,6 +258,11 @@ fn web_state(app: &App, kept: &KeptState) -> AppState {
         verifications: Verifications::new(&app.refresher.client),
         searches: kept.searches.clone(),
         callers: kept.callers.clone(),
+        admins: kept.admins.clone(),
+        logins: kept.logins.clone(),
+        previews: kept.previews.clone(),
+        config_path: config_path.to_owned(),
+        reloads: kept.reloads.clone(),
         mail_waits: kept.mail_waits.clone(),
     }
 }

@@ -1,6 +1,8 @@
 //! `feeds.toml`: read and validated as a whole, reporting all faults at once. Besides the command line, the only place that
 //! accesses the environment (for secrets, and for keys that it sets).
 
+pub mod addition;
+mod admin;
 mod brand;
 mod descriptions;
 mod fetch;
@@ -26,6 +28,7 @@ pub use service::ServiceManager;
 use url::Url;
 pub use values::{Secret, parse_duration, secret_at};
 
+use admin::read_admin;
 use brand::read_brand;
 use fetch::read_fetch;
 use mail::read_mail;
@@ -37,6 +40,7 @@ use source::read_source;
 use values::{DAY_SECONDS, parse_language};
 
 use crate::model::address::parse_web_url;
+use crate::model::admin::AdminAccount;
 use crate::model::brand::Brand;
 use crate::model::bucket_url::BucketUrl;
 use crate::model::channel::Channel;
@@ -117,6 +121,8 @@ pub struct Config {
     pub mail: MailConfig,
     pub newsletter: Newsletter,
     pub serve: ServeConfig,
+    /// Who may sign in under `/admin`; while there is nobody, it is not there.
+    pub admin_accounts: Vec<AdminAccount>,
     /// `[alarms]`: below so much room on the disk, one is raised.
     pub disk_min_bytes: u64,
     pub fetch: FetchConfig,
@@ -369,6 +375,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     let interval = defaults.seconds("interval", parse_duration).unwrap_or(6 * 3600);
     let source = |section| read_source(section, interval, &fetch, surroundings);
     let topics: Vec<Topic> = root.tables("topic").into_iter().map(read_topic).collect();
+    let admin = root.table("admin");
     let config = Config {
         classify: read_classify(root.table("classify"), surroundings),
         public_url: public_url.then(|| channel.url.clone()),
@@ -382,6 +389,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
         serve: read_serve(root.table("serve")),
+        admin_accounts: read_admin(&admin, surroundings),
         disk_min_bytes: read_alarms(root.table("alarms")),
         digests: root
             .tables("digest")
@@ -407,6 +415,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         check_unique(root, kind, config.outlets.iter().filter(own).map(|outlet| outlet.id.as_str()));
     }
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
+    check_names(&admin, &config.admin_accounts);
     config
 }
 
@@ -452,6 +461,16 @@ fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item 
         section.forget();
         if !id.is_empty() && !seen.insert(id) {
             section.fault(section.at, format!("the id \"{id}\" is taken by an earlier {kind}"));
+        }
+    }
+}
+
+/// Nobody could tell two people of one name apart.
+fn check_names(admin: &Section, accounts: &[AdminAccount]) {
+    let mut seen = std::collections::HashSet::new();
+    for account in accounts {
+        if !seen.insert(account.name.to_lowercase()) {
+            admin.fault(admin.at, format!("the name \"{}\" is taken by an earlier account", account.name));
         }
     }
 }
@@ -672,6 +691,7 @@ fn parse_without_answer(text: &str) -> Result<WithoutAnswer, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::admin::AdminRole;
 
     fn check(text: &str) -> Result<Config, Vec<ConfigFault>> {
         let environment = |name: &str| (name == "SMTP_PASSWORD").then(|| "geheim".to_owned());
@@ -756,6 +776,29 @@ mod tests {
         assert!(messages(&digest("review = \"1h\"\n"))[0].contains("write editors = "));
         assert!(messages(&digest("editors = [\"a@x.org\"]\n"))[0].contains("write review = "));
         assert!(messages(&digest("without_answer = \"maybe\"\n"))[0].contains("\"send\" or \"hold\""));
+    }
+
+    #[test]
+    fn an_account_has_a_hash_of_its_password_and_a_name_of_its_own() {
+        let hash =
+            "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let account = |name: &str, rest: &str| format!("[[admin.account]]\nname = \"{name}\"\n{rest}");
+        let own = format!("password = \"{hash}\"\n");
+        let config = check(&format!("{}role = \"operator\"\n{}", account("ana", &own), account("bo", &own)));
+        let accounts = config.unwrap().admin_accounts;
+        assert_eq!((accounts[0].name.as_str(), accounts[0].role), ("ana", AdminRole::Operator));
+        assert_eq!(accounts[1].role, AdminRole::Viewer, "whoever has no role sees");
+        let twice = messages(&format!("{}{}", account("ana", &own), account("ana", &own)));
+        assert!(twice[0].contains("the name \"ana\" is taken"), "{twice:?}");
+        assert!(messages(&account("ana", "password = \"geheim\"\n"))[0].contains("hash-password"));
+        assert!(
+            messages(&account("ana", "password = \"env:SMTP_PASSWORD\"\n"))[0]
+                .contains("no hash of Argon2id")
+        );
+        assert!(messages(&account("ana", ""))[0].contains("password is missing"));
+        assert!(messages(&account("", &own))[0].contains("is no name"));
+        let role = messages(&account("ana", &format!("{own}role = \"editer\"\n")));
+        assert!(role[0].contains("did you mean \"editor\"?"), "{role:?}");
     }
 
     #[test]

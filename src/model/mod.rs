@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod address;
+pub mod admin;
 pub mod alarm;
 pub mod api_token;
 pub mod brand;
@@ -19,7 +20,9 @@ pub mod guard;
 pub mod key;
 pub mod keys;
 pub mod mail_address;
+pub mod mail_provider;
 pub mod outlet;
+pub mod password;
 pub mod publication;
 pub mod redirect;
 pub mod refusal;

@@ -397,9 +397,34 @@ pub struct LearnedPage {
     pub dated: usize,
     /// What was repaired and when, in words.
     pub mended: Option<String>,
+    /// The selectors that those learned last replaced, until the operator says which hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former: Option<Select>,
+    /// Selectors that the operator did not want: they are not learned again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declined: Option<Select>,
     /// When the page itself was last looked at, where a feed stands in for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked: Option<Timestamp>,
+}
+
+impl LearnedPage {
+    /// The selectors that were mended, and those before, until the operator says which hold.
+    pub fn mend(&self) -> Option<(&Select, &Select)> {
+        self.former.as_ref().zip(self.learned.as_ref())
+    }
+
+    /// The operator keeps what was mended.
+    pub fn accepted(&self) -> LearnedPage {
+        LearnedPage { former: None, mended: None, ..self.clone() }
+    }
+
+    /// The operator goes back to the selectors before, be they configured or learned; those that were mended are not learned again.
+    pub fn taken_back(&self, configured: Option<&Select>) -> LearnedPage {
+        let learned = self.former.clone().filter(|former| Some(former) != configured);
+        let declined = self.learned.clone();
+        LearnedPage { former: None, mended: None, learned, declined, ..self.clone() }
+    }
 }
 
 /// A page for which a feed stands in is looked at after this time: the feed may have stopped, or tell of less.

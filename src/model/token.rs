@@ -26,6 +26,9 @@ pub const DESK: &str = "desk";
 /// Purpose of the token for the private feed of alarms.
 pub const ALARMS: &str = "alarms";
 
+/// Purpose of the tokens in forms under `/admin`: the hash of a session.
+pub const ADMIN_FORM: &str = "admin form";
+
 /// Length of a signature in bytes: 128 bits cannot be guessed, and keep addresses short.
 const MAC_BYTES: usize = 16;
 

@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod desk;
 pub mod destination;
 pub mod export;
+pub mod judging;
 pub mod mail;
 pub mod maintenance;
 pub mod outlets;

@@ -17,6 +17,7 @@ mod listing;
 pub mod mailbox;
 mod pages;
 pub mod prepare;
+pub mod preview;
 mod read_error;
 mod refresher;
 mod relisted;

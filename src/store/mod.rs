@@ -2,6 +2,7 @@
 //! table; nothing outside this folder and `migrations/` contains SQL. The store makes no decisions. `docs/design/store.md`
 //! describes what holds for every database.
 
+mod admin;
 mod alarms;
 mod api_tokens;
 mod check;
@@ -16,6 +17,7 @@ mod intake;
 pub(crate) mod interleavings;
 mod leases;
 mod mailing;
+mod near_pairs;
 mod packed;
 #[cfg(test)]
 mod plans;
@@ -48,6 +50,7 @@ use self::workers::hidden_path;
 use crate::model::store_url::StoreUrl;
 use crate::support::files;
 
+pub use admin::{COUNTED_MAX, MailCounts, MailDay, SourceDay, day_number, days_before};
 pub use alarms::ListChange;
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
@@ -55,6 +58,7 @@ pub use hub::Push;
 pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
+pub use near_pairs::NearPair;
 pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
+use crate::model::admin::AdminSession;
 use crate::model::alarm::{AlarmKind, Finding};
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::DeskAction;
@@ -26,7 +27,11 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 17] = [
+const GROWING: [&str; 21] = [
+    "admin_session",
+    "source_day",
+    "mail_day",
+    "near_pair",
     "draft",
     "desk_ruling",
     "sign_up",
@@ -100,6 +105,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_uploads(w)?;
         write_desk(w)?;
         write_api_tokens(w)?;
+        write_admin(w)?;
         write_posts(w)?;
         write_alarms(w)?;
         let claimed = write_deliveries(w)?;
@@ -116,6 +122,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         read_publications(r)?;
         read_mailing(r)?;
         read_desk(r)?;
+        read_overview(r)?;
         read_subscribers(r)
     })?;
     // Deletions come last.
@@ -250,6 +257,35 @@ fn write_api_tokens(w: &Unit<Write>) -> Result<()> {
     w.api_tokens().revoke("a", created)?;
     w.api_tokens().get("h")?;
     w.api_tokens().list().map(drop)
+}
+
+fn write_admin(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    let session = AdminSession { account: "a".into(), fingerprint: "f".into(), created: now, used: now };
+    w.admin_sessions().put("h", &session, at(0))?;
+    w.admin_sessions().note_used("h", now)?;
+    w.admin_sessions().get("h")?;
+    w.admin_sessions().delete("h")?;
+    for _ in 0..2 {
+        w.overview().count_entries("s", 2, now)?;
+        w.overview().count_mail("m", "p", MailCounts { sent: 1, ..MailCounts::default() }, now)?;
+    }
+    w.overview().forget_mail_days(now)?;
+    let (entry, other) = (EntryKey(1), EntryKey(3));
+    let pair = NearPair { entry, other, is_joined: false, reason: "r".into(), at: now };
+    w.stories().put_near_pair(&pair)?;
+    w.stories().near_pairs(10)?;
+    w.stories().forget_near_pair(entry, other)
+}
+
+fn read_overview(r: &Unit<Read>) -> Result<()> {
+    let now = at(NOW);
+    r.overview().source_days(&["s", "t"], 0)?;
+    r.overview().mail_days(0)?;
+    r.overview().joined_days(now)?;
+    r.overview().left_days(now)?;
+    r.overview().deliveries_in("pending")?;
+    r.overview().unsent("pending", 10).map(drop)
 }
 
 fn read_desk(r: &Unit<Read>) -> Result<()> {
@@ -407,6 +443,7 @@ fn read_sources(r: &Unit<Read>) -> Result<()> {
     r.sources().states()?;
     r.sources().list()?;
     r.sources().get("s")?;
+    r.sources().rows_of(&["s"])?;
     r.sources().robots("o")?;
     Ok(())
 }
@@ -564,6 +601,7 @@ fn forget(w: &Unit<Write>, features: &Features) -> Result<()> {
 /// Source lines of the store that run a statement.
 fn call_sites() -> Vec<(String, u32)> {
     let files = [
+        ("admin", include_str!("admin.rs")),
         ("alarms", include_str!("alarms.rs")),
         ("api_tokens", include_str!("api_tokens.rs")),
         ("desk", include_str!("desk.rs")),
@@ -571,6 +609,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("hub", include_str!("hub.rs")),
         ("leases", include_str!("leases.rs")),
         ("mailing", include_str!("mailing.rs")),
+        ("near_pairs", include_str!("near_pairs.rs")),
         ("intake", include_str!("intake.rs")),
         ("posts", include_str!("posts.rs")),
         ("publishing", include_str!("publishing.rs")),

@@ -58,6 +58,12 @@ impl<A> Sources<'_, A> {
         Ok(rows.into_iter().collect())
     }
 
+    /// Some sources; those never read are left out.
+    pub fn rows_of(&self, sources: &[&str]) -> Result<Vec<SourceRow>> {
+        let sql = "SELECT source.id, source.entries, state FROM json_each(?1) AS asked CROSS JOIN source ON source.id = asked.value";
+        self.db.rows(sql, [texts(sources)], source_row)
+    }
+
     /// The fetch states of all sources ever read.
     pub fn states(&self) -> Result<HashMap<String, FetchState>> {
         let rows = self.db.rows("SELECT id, state FROM source", [], |row| {

@@ -14,8 +14,8 @@ use crate::model::table::{ColumnKind, ColumnShape, StoredValue, TableShape};
 
 /// Rows written together.
 const ROWS_TOGETHER: usize = 1_000;
-/// What belongs to one database only: what its workers hold, and which words are still to be indexed there.
-const OWN_TABLES: [&str; 2] = ["lease", "unindexed"];
+/// What belongs to one database only: what its workers hold, which words are still to be indexed there, and who signed in there.
+const OWN_TABLES: [&str; 3] = ["admin_session", "lease", "unindexed"];
 /// Columns of JSON, in whichever table.
 const JSON_COLUMNS: [&str; 7] = ["contents", "details", "events", "owed", "state", "tastes", "topics"];
 /// Columns of times. `published` is one of entries only.

@@ -71,6 +71,10 @@ views! {
     Posts, posts;
     /// Tokens by which programs use the API.
     ApiTokens, api_tokens;
+    /// Sessions of those who signed in under `/admin`.
+    AdminSessions, admin_sessions;
+    /// Numbers that an operator looks at.
+    Overview, overview;
     /// Our own hub: its subscribers and pending pushes.
     Hub, hub;
     /// Our subscriptions to other hubs.

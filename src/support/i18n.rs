@@ -528,7 +528,7 @@ mod tests {
             "{found:?}"
         );
         let found = faults("save = Gorde\n", true);
-        assert!(found[0].starts_with("2: keys are missing: all_days, all_partners, also_on, "), "{found:?}");
+        assert!(found[0].starts_with("2: keys are missing: admin, admin_accept, "), "{found:?}");
         let found = faults("save = Gorde\nbroken = {\n", true);
         assert!(found.len() == 1 && found[0].contains("cannot be read"), "{found:?}");
     }

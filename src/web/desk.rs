@@ -12,13 +12,14 @@ use super::forms::Form;
 use super::state::{AppState, failed};
 use super::subscriptions::{SharedState, catalog, is_foreign, language, message, with};
 use crate::digest::web_version;
+use crate::model::admin::AdminRole;
 use crate::model::desk::{DeskAction, DeskField, DeskText, Draft, HandStory};
 use crate::model::digest::{Digest, Issue};
 use crate::model::keys::{DraftKey, EntryKey, RulingKey};
 use crate::model::token::DESK;
 use crate::pipeline::desk::view::{DeskView, view};
 use crate::pipeline::desk::{self, DeskOutcome};
-use crate::pipeline::mail::drafts::when;
+use crate::pipeline::mail::drafts::{account_hash, when};
 use crate::pipeline::mail::queue;
 use crate::support::i18n::{capitalized, default_language, known, language_of, phrases, said};
 
@@ -45,7 +46,7 @@ struct DeskSession<'a> {
     token: &'a str,
     draft: Draft,
     digest: &'a Digest,
-    /// The editor's address.
+    /// The editor's address, or the name that they signed in with.
     who: &'a str,
     language: &'static str,
 }
@@ -60,10 +61,14 @@ fn session<'a>(app: &'a AppState, token: &'a str, asked: &str) -> anyhow::Result
     let draft = app.refresher.store.read(|r| r.desk().draft(key))?.filter(|draft| draft.closed.is_none());
     let Some(draft) = draft else { return Ok(None) };
     let Some(digest) = app.digests.iter().find(|digest| digest.id == draft.digest) else { return Ok(None) };
-    let editor = digest.editors.iter().find(|editor| app.sender.key.hash(editor.as_str()) == hash);
+    let editors = digest.editors.iter().map(|editor| editor.as_str());
+    let editor = editors.into_iter().find(|editor| app.sender.key.hash(editor) == hash);
+    let mut accounts = app.admin_accounts.iter().filter(|account| account.role >= AdminRole::Editor);
+    let mut account = || accounts.find(|account| account_hash(&app.sender.key, &account.name) == hash);
+    let who = editor.or_else(|| account().map(|account| account.name.as_str()));
     let own = || known(&digest.language).or_else(|| known(&app.channel.language));
     let language = known(asked).or_else(own).unwrap_or_else(default_language);
-    Ok(editor.map(|editor| DeskSession { app, token, draft, digest, who: editor.as_str(), language }))
+    Ok(who.map(|who| DeskSession { app, token, draft, digest, who, language }))
 }
 
 fn dead(app: &AppState, asked: &str, headers: &HeaderMap) -> Response {

@@ -1,6 +1,7 @@
 //! The web server. It serves what was published, accepts pushes from hubs, and lets people sign up, change their preferences and
 //! leave.
 
+mod admin;
 mod alarms;
 mod api;
 pub mod crowd;

@@ -24,7 +24,7 @@ use super::crowd::{ConnectionLimits, Crowd};
 use super::files::Files;
 use super::pace::{PacedBody, PacedStream};
 use super::state::{AppState, failed};
-use super::{alarms, api, desk, health, hubs, images, search, subscriptions};
+use super::{admin, alarms, api, desk, health, hubs, images, search, subscriptions};
 use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
 use crate::support::telemetry::Metrics;
@@ -125,7 +125,7 @@ impl WebServer {
             *request.uri_mut() = uri;
         }
         if self.router.is_some()
-            && let Some(uri) = without_slash(request.uri())
+            && let Some(uri) = without_slash(request.uri(), |path| self.is_asked(path))
         {
             // Links of these pages are relative to their folder.
             if request.method() == hyper::Method::GET && ["/search", "/subscribe"].contains(&uri.path()) {
@@ -135,14 +135,19 @@ impl WebServer {
         }
         let path = request.uri().path();
         let mut response = match &self.router {
-            Some(router) if ASKED.iter().any(|begin| path.starts_with(begin)) => {
-                routed(router.clone(), request).await
-            }
+            Some(router) if self.is_asked(path) => routed(router.clone(), request).await,
             _ => self.file(&request).await,
         };
         under_base(&mut response, &self.base);
         self.metrics.answered(response.status().as_u16());
         Ok(guarded(response, &self.policy))
+    }
+
+    /// Whether a path does not name a file. What nobody may sign in to is not there.
+    fn is_asked(&self, path: &str) -> bool {
+        let has_admin = self.app.as_ref().is_some_and(|app| !app.admin_accounts.is_empty());
+        ASKED.iter().any(|begin| path.starts_with(begin))
+            || has_admin && (path == "/admin" || path.starts_with("/admin/"))
     }
 
     /// A published file, or else a page that leads to those that there are.
@@ -204,10 +209,10 @@ fn under_base(response: &mut Response, base: &str) {
 }
 
 /// The address without a trailing slash, which a mail program or a person may have added.
-fn without_slash(uri: &hyper::Uri) -> Option<hyper::Uri> {
+fn without_slash(uri: &hyper::Uri, is_asked: impl Fn(&str) -> bool) -> Option<hyper::Uri> {
     let path = uri.path();
     let shorter = path.trim_end_matches('/');
-    if shorter.len() == path.len() || !ASKED.iter().any(|begin| shorter.starts_with(begin)) {
+    if shorter.len() == path.len() || !is_asked(shorter) {
         return None;
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -216,7 +221,9 @@ fn without_slash(uri: &hyper::Uri) -> Option<hyper::Uri> {
 
 fn router(app: Arc<AppState>) -> Router {
     let limit = DefaultBodyLimit::max(app.body_bytes_max);
+    let admin = if app.admin_accounts.is_empty() { Router::new() } else { admin::routes() };
     let people = Router::new()
+        .merge(admin)
         .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
         .route("/api/subscriptions", post(subscriptions::api))
         .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))

@@ -1,5 +1,6 @@
 //! The shared state of dynamic requests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::limits::Limits;
 use super::search::SearchPool;
 use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
+use crate::model::admin::AdminAccount;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, PublicationList};
@@ -42,6 +44,8 @@ pub struct AppState {
     pub newsletter: Newsletter,
     pub digests: Vec<Digest>,
     pub serve: ServeConfig,
+    /// Who may sign in under `/admin`.
+    pub admin_accounts: Vec<AdminAccount>,
     pub subscription_options: SubscriptionOptions,
     pub sender: Sender,
     pub templates: Templates,
@@ -59,6 +63,14 @@ pub struct AppState {
     pub searches: Arc<SearchPool>,
     /// The places of programs with a token, which nobody else waits for.
     pub callers: Arc<SearchPool>,
+    /// The places of those who are signed in, of log-ins, each of which takes much memory for a moment, and of looks at new sources.
+    pub admins: Arc<SearchPool>,
+    pub logins: Arc<SearchPool>,
+    pub previews: Arc<SearchPool>,
+    /// The configuration, to which sources are added.
+    pub config_path: PathBuf,
+    /// Notified when the configuration was changed, and is to be read again.
+    pub reloads: Arc<Notify>,
     /// Notified when a mail is queued that somebody is waiting for.
     pub mail_waits: Arc<Notify>,
 }

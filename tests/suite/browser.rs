@@ -1,5 +1,6 @@
 //! The pages in a real browser. `./scripts/test` runs this where it finds one.
 
+use crate::admin::{HASH, account, signed_in};
 use crate::support::http::{Reply, Server};
 use crate::support::service::Service;
 use crate::support::{App, python, text_part};
@@ -306,6 +307,84 @@ fn the_desk_is_for_everybody_and_nothing_from_a_source_runs_there() {
     let paths = [desk.to_owned(), format!("{desk}?l=ar"), format!("{desk}?do=drop&story=1")];
     let mut arguments = vec![chromium.as_str(), &origin, feed.to_str().unwrap()];
     arguments.extend(paths.iter().map(String::as_str));
+    let said = python::run("browser_check.py", &arguments);
+    let problems: Vec<&str> = said.lines().skip(1).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+#[ignore = "needs Chromium: ./scripts/test includes it where there is one"]
+fn the_pages_of_an_operator_are_for_everybody_and_nothing_from_a_source_runs_there() {
+    let chromium = std::env::var("COURANT_TEST_CHROMIUM")
+        .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
+    let items: Vec<serde_json::Value> = vectors()
+        .iter()
+        .step_by(9)
+        .enumerate()
+        .map(|(number, vector)| {
+            serde_json::json!({ "id": format!("g{number}"), "title": format!("{number} {vector}"), "url": format!("https://p.example/{number}"), "summary": vector, "date_published": "2022-10-19T08:00:00Z" })
+        })
+        .collect();
+    let json =
+        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items })
+            .to_string();
+    // Two texts with much in common.
+    let both = "The council of the harbour town voted on Monday evening to rebuild the old customs house beside the northern quay. Masons from three villages will repair the granite arches before the first winter storms arrive.";
+    let rest = |which: &str| match which {
+        "/one" => {
+            "Fishermen had asked for a covered market there since the last hall burned down nine years ago. Engineers warned that the foundations stand on oak piles which have begun to rot below the tide line."
+        }
+        _ => {
+            "Opponents call the plan a gift to hotel owners and have collected four hundred signatures against it. They want a playground with swings and a small orchard instead of another building made of stone."
+        }
+    };
+    let server = Server::start(move |request| match request.target.as_str() {
+        "/json" => Reply::ok(json.clone()).with("Content-Type", "application/feed+json"),
+        "/broken" => Reply::new(500, "<script>alert(1)</script>"),
+        which => {
+            let item = format!(
+                "<item><guid>{which}</guid><title>Told by {which} in its own way</title><description>{both} {}</description><pubDate>19 Oct 2022 09:00:00 GMT</pubDate></item>",
+                rest(which)
+            );
+            Reply::ok(format!("<rss version=\"2.0\"><channel><title>T</title>{item}</channel></rss>"))
+        }
+    });
+    let source = |id: &str| {
+        format!(
+            "[[source]]\nid = \"{id}\"\npartner = \"Partner <b> {id}\"\nlang = \"en\"\nurl = \"{}\"\n",
+            server.url(&format!("/{id}"))
+        )
+    };
+    let topics =
+        "[[topic]]\nid = \"roads\"\nlabel = { en = \"Roads <b>\" }\nkeywords = { en = [\"asphalt\"] }\n";
+    let digest = "[[digest]]\nid = \"d\"\ntitle = \"Digest <b>\"\nlanguage = \"fr\"\nschedule = \"daily 08:00 UTC\"\nrecipients = [\"a@gmail.com\", \"b@example.org\"]\n";
+    let sources = ["json", "broken", "one", "two"].map(source).concat();
+    let app = App::new(&format!("{}{topics}{digest}{sources}", account("olga", "operator", &HASH)));
+    // The cookie is one that this browser takes without TLS.
+    let config = app.read("feeds.toml").replace("https://news.example.org", "http://news.example.org");
+    app.write("feeds.toml", config);
+    for id in ["json", "broken", "one", "two"] {
+        app.run(&["fetch", "--source", id]);
+    }
+    app.ok(&["run"]);
+    let service = Service::start(&app);
+    let cookie = signed_in(&service, "olga").cookie;
+    let origin = format!("http://{}", service.address());
+    let feed = app.path("public/feed.json");
+    let own = [
+        "/admin",
+        "/admin/source?id=json",
+        "/admin/source?id=broken",
+        "/admin/judge",
+        "/admin/mail",
+        "/admin/add",
+        "/admin?l=ar",
+    ];
+    let arguments = [&[chromium.as_str(), &origin, feed.to_str().unwrap()], &own[..]].concat();
+    let said = python::run_with("browser_check.py", &arguments, &[("COURANT_TEST_COOKIE", &cookie)]);
+    let problems: Vec<&str> = said.lines().skip(1).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    let arguments = [chromium.as_str(), &origin, feed.to_str().unwrap(), "/admin/login", "/admin/login?l=ar"];
     let said = python::run("browser_check.py", &arguments);
     let problems: Vec<&str> = said.lines().skip(1).collect();
     assert!(problems.is_empty(), "{problems:#?}");

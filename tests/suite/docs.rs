@@ -574,7 +574,7 @@ fn every_command_and_option_stands_in_the_reference() {
 
 /// The keys that the configuration asks for, by the function that asks: it asks for a key by its name, in quotes.
 fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
-    let source: String = ["mod", "fetch", "mail", "outlet", "source"]
+    let source: String = ["mod", "admin", "fetch", "mail", "outlet", "source"]
         .map(|name| std::fs::read_to_string(Path::new(ROOT).join(format!("src/config/{name}.rs"))).unwrap())
         .iter()
         .map(|text| text.split("#[cfg(test)]").next().unwrap())
@@ -630,6 +630,7 @@ fn the_schema_has_every_key_that_the_configuration_asks_for() {
             "read_select" => format!("{source}/select/properties"),
             "read_rules" => format!("{source}/drop/properties"),
             "read_rewrite" => format!("{source}/rewrite/items/properties"),
+            "read_account" => format!("{}/account/items/properties", table("admin")),
             "read_dkim" => format!("{}/dkim/items/properties", table("mail")),
             "read_topic" | "read_feed" | "read_digest" | "read_webhook" | "read_send" => {
                 list(&function["read_".len()..])
@@ -664,6 +665,8 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_dkim", "`[[mail.dkim]]`"),
         ("read_newsletter", "`[newsletter]`"),
         ("read_serve", "`[serve]`"),
+        ("read_admin", "`[admin]`"),
+        ("read_account", "`[[admin.account]]`"),
         ("read_alarms", "`[alarms]`"),
         ("defaults", "`[defaults]`"),
         ("read_fetch", "`[fetch]`"),

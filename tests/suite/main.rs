@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_macros)] // What is skipped is said by the test itself.
 
 mod accounts;
+mod admin;
 mod alarms;
 mod api;
 mod api_tokens;

@@ -22,6 +22,16 @@ pub fn desk_token(key: &SigningKey, draft: &Draft, editor: &Address) -> String {
     key.sign(DESK, &format!("{} {}", draft.key, key.hash(editor.as_str())))
 }
 
+/// The same for somebody who signed in.
+pub fn desk_token_of_account(key: &SigningKey, draft: &Draft, account: &str) -> String {
+    key.sign(DESK, &format!("{} {}", draft.key, account_hash(key, account)))
+}
+
+/// By which the tokens of an account are known, which none of an address is like.
+pub fn account_hash(key: &SigningKey, account: &str) -> String {
+    key.hash(&format!("account {account}"))
+}
+
 /// When the issue of a draft goes, in words.
 pub fn when(digest: &Digest, draft: &Draft, language: &str) -> String {
     let at = digest.schedule.local(draft.slot);

@@ -26,6 +26,7 @@ pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> a
         w.subscribers().forget_expired_sign_ups(now)?;
         w.mailing().forget_turns(store.lease_time())?;
         w.mailing().forget_refusals(refusals)?;
+        w.overview().forget_mail_days(now)?;
         w.subscribers().forget_private_mail(private)
     })?;
     let mut gone = 0;

@@ -27,7 +27,7 @@ use self::ledger::{Claim, ClaimRequest, Ledger, LedgerKeeper, carry_out};
 pub use self::outcome::Deliveries;
 use self::outcome::DeliveryOutcome;
 pub use self::recipients::DigestRecipients;
-use self::settlement::{DeliveryEvidence, DoubtDecision, SettledDelivery, Settlement};
+use self::settlement::{AttemptCount, DeliveryEvidence, DoubtDecision, SettledDelivery, Settlement};
 use super::brake::{AcceptanceHistory, AnswerEffects, Brake, Doubt, RefusalGround, ServerRunEnd, domain_of};
 use crate::deliver::message::{BuiltMessage, MessageError, PreparedMessage, Sender, build, prepare};
 use crate::deliver::transport::Transport;
@@ -403,7 +403,12 @@ impl OutboxWorker {
         let settled =
             SettledDelivery::of(delivery, claimed, sending, self.pace.on_uncertain, self.clock.now());
         let hash = || self.sender.key.hash(&delivery.recipient);
-        SettledDelivery { mark: DeliveryEvidence::of(delivery, sending, doubt, hash), ..settled }
+        let server = sending.server.map(|server| self.transport.server_name(server)).unwrap_or_default();
+        SettledDelivery {
+            count: AttemptCount::of(server, &delivery.recipient, sending),
+            mark: DeliveryEvidence::of(delivery, sending, doubt, hash),
+            ..settled
+        }
     }
 
     fn doubt_decision(&self, doubt: Doubt) -> DoubtDecision {

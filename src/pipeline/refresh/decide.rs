@@ -97,6 +97,16 @@ pub struct SourceDecision {
     pub forgets_push: bool,
 }
 
+impl SourceDecision {
+    /// The same with the selectors that the operator chose while the document was read.
+    pub fn as_ruled(mut self, asked: &LearnedPage, stored: &LearnedPage) -> SourceDecision {
+        if (&asked.former, &asked.declined) != (&stored.former, &stored.declined) {
+            self.state.page = stored.clone();
+        }
+        self
+    }
+}
+
 /// The consequences of a document of which `announced` entries were announced as news.
 pub fn after_document(
     stored: &StoredSource,

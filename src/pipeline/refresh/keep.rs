@@ -14,13 +14,14 @@ use super::prepare::{Candidate, CleanedEntry, opening_of};
 use super::read_error::ReadError;
 use super::refresher::{Refresher, SourceOutcome, SourceReport};
 use crate::dedupe::place::{NewEntry, place};
+use crate::dedupe::placement::Placement;
 use crate::model::entry::{Entry, Identity};
 use crate::model::feed::FeedFormat;
 use crate::model::keys::EntryKey;
 use crate::model::source::Source;
 use crate::model::story::Relation;
 use crate::normalize::entry::entry_id;
-use crate::store::{EntryPlacement, Features, Lease, LeasedResource, StoreError, Unit, Write};
+use crate::store::{EntryPlacement, Features, Lease, LeasedResource, NearPair, StoreError, Unit, Write};
 
 impl Refresher {
     /// Stores the results of several refreshes, and releases the leases that are done.
@@ -167,6 +168,7 @@ impl Refresher {
         let inserted = intents.iter().filter(|intent| matches!(intent, Intent::Insert { .. })).count();
         if inserted > 0 {
             unit.intake().count_new(&source.id, inserted)?;
+            unit.overview().count_entries(&source.id, inserted, now)?;
         }
         let listed: Vec<String> = document
             .candidates
@@ -180,6 +182,7 @@ impl Refresher {
             unit.intake().settle_events(&source.id, &all, now)?;
         }
         let after = decide::after_document(&stored, document, announced, self.poll_bounds(source), now);
+        let after = after.as_ruled(&prepared.state.page, &stored.state.page);
         follow(unit, source, &after, now)?;
         Ok(SourceOutcome::Read { new, changed, unchanged: document.candidates.len() - new - changed, joined })
     }
@@ -309,7 +312,24 @@ fn insert(
     let placement = EntryPlacement { story, relation, reason, is_announced, topics, first_seen: now };
     let key = unit.intake().insert(entry, &placement, &Features { keys, sketch })?;
     index.note(key, story, cleaned);
+    keep_doubt(unit, key, &entry.source, &intake, now)?;
     Ok(Inserted { is_announced, joined })
+}
+
+/// Keeps what a person should judge of the placement of an entry. One source may print texts that are alike each week.
+fn keep_doubt(
+    unit: &Unit<Write>,
+    entry: EntryKey,
+    source: &str,
+    placement: &Placement,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(doubtful) = placement.doubtful() else { return Ok(()) };
+    if unit.intake().title_of(doubtful.entry)?.1 == source {
+        return Ok(());
+    }
+    let (other, is_joined, reason) = (doubtful.entry, doubtful.is_same, doubtful.reason.to_string());
+    unit.stories().put_near_pair(&NearPair { entry, other, is_joined, reason, at })
 }
 
 #[cfg(test)]

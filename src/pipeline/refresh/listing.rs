@@ -112,20 +112,35 @@ impl Refresher {
         let wanted = (known.addresses.len().min(mined.feed.entries.len()) * 3 / 10).max(2);
         let is_better =
             mined.feed.entries.len() > reading.feed.entries.len() || known.knows(&reading.feed) < recognised;
-        if recognised >= wanted && is_better {
+        let is_declined = mined.select.is_some() && mined.select == memory.declined;
+        if recognised >= wanted && is_better && !is_declined {
             return Ok((relearn_selectors(source, memory, select, mined, now), fetched));
         }
         if !reading.feed.entries.is_empty() {
             return Ok((keep(memory, reading), fetched));
         }
+        if is_declined {
+            return Err(ReadError::NoFeed(DECLINED.into()));
+        }
         let has_listed = known.addresses.len() >= LISTED_MIN;
         let is_bare = mined.feed.entries.is_empty();
         let item = select.map(|select| select.item).unwrap_or_default();
-        let (fetched, has_container) = self.has_container(fetched, &item).await?;
-        check_emptiness(has_container, &item, is_bare, has_listed)?;
+        let fetched = self.check_empty(fetched, &item, is_bare, has_listed).await?;
         let mut listing = keep(memory, reading);
         listing.feed.problems = vec!["the page is empty: its selectors find no entry, and there is nothing else on it that could be one".into()];
         Ok((listing, fetched))
+    }
+
+    /// Whether a page on which selectors find nothing is just empty; otherwise the reason why it cannot be.
+    async fn check_empty(
+        &self,
+        fetched: Fetched,
+        item: &str,
+        is_bare: bool,
+        has_listed: bool,
+    ) -> Result<Fetched, ReadError> {
+        let (fetched, has_container) = self.has_container(fetched, item).await?;
+        check_emptiness(has_container, item, is_bare, has_listed).map(|()| fetched)
     }
 
     /// Whether a page still has what its entries stood in.
@@ -164,6 +179,9 @@ fn leads_away(asked: &Url, found: &Url) -> bool {
     let is_same = there.starts_with(&asked) || last(&asked) == last(&there);
     !is_same && !extract::is_address_of_news(found)
 }
+
+/// What is said of a page that could be read with selectors that the operator did not want.
+const DECLINED: &str = "its selectors find no entry, and those that were found in their place were declined: give it a [source.select], or ask `courant probe` for one";
 
 /// The container of a page's entries: the selector without its last part.
 fn container_of(item: &str) -> Option<String> {
@@ -275,6 +293,8 @@ fn relearn_selectors(
     tracing::warn!(source.id = source.id, "{mended}");
     let mut listing = learn(source, memory, mined);
     listing.memory.mended = Some(mended);
+    listing.memory.former = old;
+    listing.memory.declined = None;
     listing.is_mended = true;
     listing
 }

@@ -223,9 +223,21 @@ impl S3Server {
 /// Runs a script to its end; answers what it printed.
 #[track_caller]
 pub(crate) fn run(script: &str, arguments: &[&str]) -> String {
+    run_with(script, arguments, &[])
+}
+
+/// The same, with variables of the environment.
+#[track_caller]
+pub(crate) fn run_with(script: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
-    let ran = Command::new(python).args(["-W", "ignore"]).arg(path).args(arguments).output().unwrap();
+    let ran = Command::new(python)
+        .args(["-W", "ignore"])
+        .arg(path)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
     assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
     String::from_utf8(ran.stdout).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The ledger: deliveries are claimed and settled in it, all that waits at a time in one transaction.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,13 +8,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::DeliveryOutcome;
 use super::recipients::DigestRecipients;
-use super::settlement::{DeliveryEvidence, DoubtDecision, FollowUp, SettledDelivery, Settlement};
+use super::settlement::{
+    AttemptCount, DeliveryEvidence, DoubtDecision, FollowUp, SettledDelivery, Settlement,
+};
 use super::verdict::held_delivery;
 use crate::model::digest::DigestId;
 use crate::model::keys::DeliveryKey;
 use crate::model::subscriber::SubscriberState;
 use crate::pipeline::mail::{bounces, subscribers};
-use crate::store::{ClaimedDelivery, Store, StoreError, Unit, WhyHandedBack, Write};
+use crate::store::{ClaimedDelivery, MailCounts, Store, StoreError, Unit, WhyHandedBack, Write};
 use crate::support::clock::Clock;
 
 /// A request to claim a delivery.
@@ -108,6 +111,7 @@ impl LedgerKeeper {
         self.store.write(|w| {
             let now = self.clock.now();
             let mut turns = Vec::with_capacity(batch.len());
+            count_attempts(w, batch, now)?;
             for entry in batch {
                 let mut decided = Vec::new();
                 for settlement in &entry.settled {
@@ -184,6 +188,26 @@ impl LedgerKeeper {
         }
         Ok(turn)
     }
+}
+
+/// Adds what servers answered to the numbers of the day, once for each server and provider.
+fn count_attempts(unit: &Unit<Write>, batch: &[LedgerEntry], now: Timestamp) -> Result<(), StoreError> {
+    let mut sums: BTreeMap<(&str, &str), MailCounts> = BTreeMap::new();
+    let settlements = batch.iter().flat_map(|entry| &entry.settled);
+    let counts = settlements.filter_map(|settlement| match settlement {
+        Settlement::Claimed(settled) => settled.count.as_ref(),
+        _ => None,
+    });
+    for AttemptCount { server, provider, counts } in counts {
+        let sum = sums.entry((server, provider)).or_default();
+        sum.sent += counts.sent;
+        sum.deferred += counts.deferred;
+        sum.refused += counts.refused;
+    }
+    let mut sums = sums.into_iter();
+    sums.try_for_each(|((server, provider), counts)| {
+        unit.overview().count_mail(server, provider, counts, now)
+    })
 }
 
 fn settle(unit: &Unit<Write>, settled: &SettledDelivery, now: Timestamp) -> anyhow::Result<()> {

@@ -7,9 +7,10 @@ use super::outcome::DeliveryOutcome;
 use crate::deliver::{DeliverError, SendAttempt};
 use crate::model::digest::{Delivery, OnUncertain};
 use crate::model::keys::DeliveryKey;
+use crate::model::mail_provider::provider_of;
 use crate::model::refusal::reply_signature;
 use crate::pipeline::mail::brake::{Doubt, RefusalGround, domain_of};
-use crate::store::{ClaimedDelivery, NewRefusal, WhyHandedBack};
+use crate::store::{ClaimedDelivery, MailCounts, NewRefusal, WhyHandedBack};
 
 /// The first pause after a temporary failure; it doubles with each attempt.
 const RETRY_SECONDS: i64 = 300;
@@ -65,8 +66,34 @@ impl DeliveryEvidence {
     }
 }
 
+/// What a server answered to an attempt, for the numbers of its day.
+pub(super) struct AttemptCount {
+    /// The name of the server; empty if none answered.
+    pub(super) server: String,
+    /// Of the recipient's mailbox.
+    pub(super) provider: &'static str,
+    pub(super) counts: MailCounts,
+}
+
+impl AttemptCount {
+    /// What is counted of an attempt; `None` if it was none.
+    pub(super) fn of(server: String, recipient: &str, sending: &SendAttempt) -> Option<AttemptCount> {
+        let none = MailCounts::default();
+        let counts = match &sending.result {
+            Ok(()) => MailCounts { sent: 1, ..none },
+            Err(DeliverError::Stopped) => return None,
+            Err(DeliverError::NoMailbox(_) | DeliverError::Unable(_) | DeliverError::Permanent(_)) => {
+                MailCounts { refused: 1, ..none }
+            }
+            Err(_) => MailCounts { deferred: 1, ..none },
+        };
+        Some(AttemptCount { server, provider: provider_of(&domain_of(recipient)), counts })
+    }
+}
+
 pub(super) struct SettledDelivery {
     pub(super) claimed: ClaimedDelivery,
+    pub(super) count: Option<AttemptCount>,
     pub(super) mark: Option<DeliveryEvidence>,
     pub(super) outcome: DeliveryOutcome,
     pub(super) next_attempt: Timestamp,
@@ -78,7 +105,7 @@ impl SettledDelivery {
         outcome: DeliveryOutcome,
         next_attempt: Timestamp,
     ) -> SettledDelivery {
-        SettledDelivery { claimed, mark: None, outcome, next_attempt }
+        SettledDelivery { claimed, count: None, mark: None, outcome, next_attempt }
     }
 
     /// What becomes of a delivery.

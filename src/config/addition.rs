@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::Context as _;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 use url::Url;
 
-use crate::app::Usage;
-use crate::config;
+use super::ConfigError;
 use crate::model::source::{Source, SourceKind};
 use crate::support::files;
 use crate::support::text::fold;
@@ -16,21 +15,37 @@ use crate::support::text::fold;
 /// Maximum length of an id that is made of a name.
 const ID_CHARS_MAX: usize = 40;
 
+/// Why nothing was added.
+#[derive(Debug, thiserror::Error)]
+pub enum AdditionError {
+    /// The configuration is faulty, or would be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Faulty(String),
+    /// It was read, and what is new cannot be kept in it.
+    #[error("cannot write {}: {cause}", .path.display())]
+    Unwritable { path: PathBuf, cause: std::io::Error },
+}
+
+/// One at a time, so that no addition of this process undoes another.
+static ADDING: Mutex<()> = Mutex::new(());
+
 /// A source that may be added.
 #[derive(Debug, Clone, Default)]
-pub(super) struct NewSource {
+pub struct NewSource {
     /// The id that it had in another courant.
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// What its id is made of, and what readers see if there is no partner.
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) partner: Option<String>,
-    pub(super) language: Option<String>,
-    pub(super) tags: Vec<String>,
+    pub name: String,
+    pub address: String,
+    pub partner: Option<String>,
+    pub language: Option<String>,
+    pub tags: Vec<String>,
 }
 
 /// What becomes of a source that may be added.
-pub(super) enum SourceFate {
+pub enum SourceFate {
     /// Added under this id.
     New(String),
     /// The source with this id reads the address already.
@@ -43,32 +58,43 @@ pub(super) enum SourceFate {
 ///
 /// # Errors
 /// When the configuration is faulty, would be with them, or cannot be written.
-pub(super) fn add(path: &Path, wanted: &[NewSource], is_dry: bool) -> anyhow::Result<Vec<SourceFate>> {
-    let config = config::load(path)?;
+pub fn add(path: &Path, wanted: &[NewSource], is_dry: bool) -> Result<Vec<SourceFate>, AdditionError> {
+    let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = super::load(path)?;
     let fates = fates(&config.sources, wanted);
     let is_new = |fate: &SourceFate| matches!(fate, SourceFate::New(_));
     if is_dry || !fates.iter().any(is_new) {
         return Ok(fates);
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
     let mut document: DocumentMut =
-        text.parse().map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+        text.parse().map_err(|error| AdditionError::Faulty(format!("{}: {error}", path.display())))?;
     let sources = document.entry("source").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    let sources = sources
-        .as_array_of_tables_mut()
-        .ok_or_else(|| Usage(format!("{}: \"source\" is not an array of tables", path.display())))?;
+    let sources = sources.as_array_of_tables_mut().ok_or_else(|| {
+        AdditionError::Faulty(format!("{}: \"source\" is not an array of tables", path.display()))
+    })?;
     for (fate, source) in fates.iter().zip(wanted) {
         if let SourceFate::New(id) = fate {
             sources.push(table(id, source));
         }
     }
     let text = document.to_string();
-    config::load_text(&text, path)?;
+    super::load_text(&text, path)?;
     // A link stays one.
     let path: PathBuf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     files::write_atomically(&path, text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        .map_err(|cause| AdditionError::Unwritable { path, cause })?;
     Ok(fates)
+}
+
+/// What stands in the configuration for a source that is new under an id.
+pub fn as_toml(id: &str, source: &NewSource) -> String {
+    let mut sources = ArrayOfTables::new();
+    sources.push(table(id, source));
+    let mut document = DocumentMut::new();
+    document.insert("source", Item::ArrayOfTables(sources));
+    document.to_string()
 }
 
 fn fates(known: &[Source], wanted: &[NewSource]) -> Vec<SourceFate> {
