@@ -54,7 +54,9 @@ impl MatchedPlace {
             }
             MatchedPlace::Text | MatchedPlace::None => (None, true),
         };
-        (tells && !title.trim().is_empty()).then_some((place, title, date))
+        // What has no title is told apart by its time and its text.
+        let is_named = !title.trim().is_empty() || self == MatchedPlace::Address && date.is_some();
+        (tells && is_named).then_some((place, title, date))
     }
 }
 
@@ -198,6 +200,12 @@ mod tests {
             let stored = [raw("https://x.org/a", "Bridge", date), raw("https://x.org/b", "Budget", date)];
             let listed = [(raw("http://x.org/b", "Budget", date), false)];
             assert_eq!(found(&listed, &stored), [Some(1)]);
+            let untitled =
+                [raw("https://x.org/a", "", date), raw("https://x.org/a", "", "2026-10-01T00:00:00Z")];
+            let listed = [(raw("https://x.org/a", "", "2026-10-01T00:00:00Z"), false)];
+            assert_eq!(found(&listed, &untitled), [Some(1)], "by its time");
+            let listed = [(raw("https://x.org/a", "", ""), false)];
+            assert_eq!(found(&listed, &untitled), [None], "without a time");
             let elsewhere = [(raw("https://x.org/c", "Budget", date), false)];
             assert_eq!(found(&elsewhere, &stored), [None], "the same title at another address");
             let moved = [(raw("https://new.example/b", "Budget", date), false)];
