@@ -118,6 +118,14 @@ desk_log = Què s’ha fet
 desk_changed = Mentrestant { $who } hi ha escrit una altra cosa, i el vostre text no s’ha desat. Compareu-los i torneu a desar.
 desk_incomplete = Un article necessita un titular, i la seva adreça ha de començar per https:// o http://.
 desk_gone = Aquest article ja no hi és.
+reengage_subject = Voleu continuar rebent-lo?
+reengage_text = Fa temps que us vau subscriure a aquest butlletí. No fem seguiment dels nostres missatges i, per tant, no sabem si els llegiu. Voleu continuar rebent-los?
+reengage_keep = Sí, mantenir la subscripció
+reengage_leave = No, donar-me de baixa
+reengage_until_pause = Sense resposta abans del { $date }, posarem la vostra subscripció en pausa.
+reengage_until_end = Sense resposta abans del { $date }, donarem de baixa la vostra subscripció.
+reengage_ask = Voleu continuar rebent aquest butlletí?
+reengage_kept = Gràcies: la vostra subscripció continua.
 left_topic = Fet: ja no rebreu notícies sobre aquest tema.
 leave_topic_ask = Voleu deixar de rebre notícies sobre aquest tema?
 leave_last_topic_ask = És el vostre únic tema: sense ell, ja no rebreu el butlletí. Voleu donar-vos de baixa?
@@ -130,7 +138,7 @@ state_complained = marcat com a correu brossa
 privacy_controller = Qui n’és responsable
 privacy_publisher = L’organització que publica { $title }
 privacy_kept = Què conservem i per què
-privacy_kept_text = De cada persona subscrita: l’adreça, la llengua, els temes, els socis i els horaris triats, com i quan va donar el consentiment, els missatges enviats i les respostes del servidor de correu. Aquestes dades només serveixen per enviar aquest butlletí, amb el vostre consentiment (article 6.1.a del RGPD), que podeu retirar en qualsevol moment.
+privacy_kept_text = De cada persona subscrita: l’adreça, la llengua, els temes, els socis i els horaris triats, com i quan va donar el consentiment, les nostres anotacions, amb què triem a qui va dirigit un missatge, els missatges enviats i les respostes del servidor de correu. Aquestes dades només serveixen per enviar aquest butlletí, amb el vostre consentiment (article 6.1.a del RGPD), que podeu retirar en qualsevol moment.
 privacy_forgotten = { $days ->
     [one] Una adreça que no es confirma s’esborra al cap de dos dies. El registre dels missatges enviats s’esborra al cap de { $days } dia. No conservem res de qui llegeix les pàgines o els canals.
    *[other] Una adreça que no es confirma s’esborra al cap de dos dies. El registre dels missatges enviats s’esborra al cap de { $days } dies. No conservem res de qui llegeix les pàgines o els canals.

@@ -118,6 +118,14 @@ desk_log = Was getan wurde
 desk_changed = { $who } hat hier inzwischen etwas anderes geschrieben, und Ihr Text wurde nicht gespeichert. Vergleichen Sie beide und speichern Sie dann erneut.
 desk_incomplete = Ein Artikel braucht eine Überschrift, und seine Adresse muss mit https:// oder http:// beginnen.
 desk_gone = Diesen Artikel gibt es nicht mehr.
+reengage_subject = Möchten Sie ihn weiter erhalten?
+reengage_text = Sie haben diesen Newsletter vor einiger Zeit abonniert. Wir verfolgen unsere E-Mails nicht und wissen deshalb nicht, ob Sie sie lesen. Möchten Sie sie weiter erhalten?
+reengage_keep = Ja, weiter erhalten
+reengage_leave = Nein, abmelden
+reengage_until_pause = Ohne Antwort bis zum { $date } pausieren wir Ihr Abonnement.
+reengage_until_end = Ohne Antwort bis zum { $date } beenden wir Ihr Abonnement.
+reengage_ask = Möchten Sie diesen Newsletter weiter erhalten?
+reengage_kept = Danke: Ihr Abonnement läuft weiter.
 left_topic = Erledigt: Sie erhalten keine Artikel mehr zu diesem Thema.
 leave_topic_ask = Möchten Sie dieses Thema abbestellen?
 leave_last_topic_ask = Das ist Ihr einziges Thema: Ohne es erhalten Sie den Newsletter nicht mehr. Möchten Sie sich abmelden?
@@ -130,7 +138,7 @@ state_complained = als Spam gemeldet
 privacy_controller = Wer verantwortlich ist
 privacy_publisher = Die Organisation, die { $title } herausgibt
 privacy_kept = Was wir speichern und wozu
-privacy_kept_text = Für jede angemeldete Person: die Adresse; die gewählten Sprachen, Themen, Partner und Zeiten; wie und wann die Einwilligung erteilt wurde; die gesendeten E-Mails und was der Mailserver dazu gemeldet hat. Wir verwenden diese Daten nur, um diesen Newsletter zu versenden, mit Ihrer Einwilligung (Artikel 6 Absatz 1 Buchstabe a DSGVO), die Sie jederzeit widerrufen können.
+privacy_kept_text = Für jede angemeldete Person: die Adresse; die gewählten Sprachen, Themen, Partner und Zeiten; wie und wann die Einwilligung erteilt wurde; unsere Vermerke, nach denen wir auswählen, für wen eine Nachricht ist; die gesendeten E-Mails und was der Mailserver dazu gemeldet hat. Wir verwenden diese Daten nur, um diesen Newsletter zu versenden, mit Ihrer Einwilligung (Artikel 6 Absatz 1 Buchstabe a DSGVO), die Sie jederzeit widerrufen können.
 privacy_forgotten = { $days ->
     [one] Eine Adresse, die nicht bestätigt wird, löschen wir nach zwei Tagen. Das Verzeichnis der gesendeten E-Mails wird nach { $days } Tag gelöscht. Über Personen, die die Seiten oder Feeds lesen, speichern wir nichts.
    *[other] Eine Adresse, die nicht bestätigt wird, löschen wir nach zwei Tagen. Das Verzeichnis der gesendeten E-Mails wird nach { $days } Tagen gelöscht. Über Personen, die die Seiten oder Feeds lesen, speichern wir nichts.

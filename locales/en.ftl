@@ -117,6 +117,14 @@ desk_log = What was done
 desk_changed = { $who } has written something else here in the meantime, and your text was not saved. Compare the two, then save again.
 desk_incomplete = A story needs a headline, and its address must begin with https:// or http://.
 desk_gone = This story is no longer there.
+reengage_subject = Do you still want to receive it?
+reengage_text = You subscribed to this newsletter some time ago. We do not track our e-mails, so we do not know whether you read them. Do you still want to receive them?
+reengage_keep = Yes, keep my subscription
+reengage_leave = No, unsubscribe
+reengage_until_pause = Without an answer by { $date }, we will pause your subscription.
+reengage_until_end = Without an answer by { $date }, we will end your subscription.
+reengage_ask = Do you want to keep receiving this newsletter?
+reengage_kept = Thank you: your subscription continues.
 left_topic = Done: you will no longer receive this topic.
 leave_topic_ask = Do you want to unsubscribe from this topic?
 leave_last_topic_ask = This is your only topic: without it, you will no longer receive the newsletter. Do you want to unsubscribe?
@@ -129,7 +137,7 @@ state_complained = reported as spam
 privacy_controller = Who is responsible
 privacy_publisher = The organisation that publishes { $title }
 privacy_kept = What we keep, and why
-privacy_kept_text = For each subscriber: the address; the language, topics, partners and times chosen; how and when consent was given; the e-mails sent and what the mail server reported about them. We use this only to send this newsletter, with your consent (Article 6(1)(a) GDPR), which you can withdraw at any time.
+privacy_kept_text = For each subscriber: the address; the language, topics, partners and times chosen; how and when consent was given; our notes, by which we choose whom a message is for; the e-mails sent and what the mail server reported about them. We use this only to send this newsletter, with your consent (Article 6(1)(a) GDPR), which you can withdraw at any time.
 privacy_forgotten = { $days ->
     [one] An address that is not confirmed is deleted after two days. The record of e-mails sent is deleted after { $days } day. We keep nothing about people who read the pages or the feeds.
    *[other] An address that is not confirmed is deleted after two days. The record of e-mails sent is deleted after { $days } days. We keep nothing about people who read the pages or the feeds.

@@ -117,6 +117,14 @@ desk_log = Lo que se hizo
 desk_changed = { $who } ha escrito otra cosa aquí entretanto, y su texto no se ha guardado. Compare los dos y guarde de nuevo.
 desk_incomplete = Un artículo necesita un titular, y su dirección debe empezar por https:// o http://.
 desk_gone = Este artículo ya no existe.
+reengage_subject = ¿Quiere seguir recibiéndolo?
+reengage_text = Hace tiempo que se suscribió a este boletín. No rastreamos nuestros mensajes, por lo que no sabemos si los lee. ¿Quiere seguir recibiéndolos?
+reengage_keep = Sí, mantener mi suscripción
+reengage_leave = No, darme de baja
+reengage_until_pause = Sin una respuesta antes del { $date }, pondremos su suscripción en pausa.
+reengage_until_end = Sin una respuesta antes del { $date }, daremos de baja su suscripción.
+reengage_ask = ¿Quiere seguir recibiendo este boletín?
+reengage_kept = Gracias: su suscripción continúa.
 left_topic = Listo: ya no recibirá noticias sobre este tema.
 leave_topic_ask = ¿Quiere dejar de recibir noticias sobre este tema?
 leave_last_topic_ask = Es su único tema: sin él, ya no recibirá el boletín. ¿Quiere darse de baja?
@@ -129,7 +137,7 @@ state_complained = marcado como correo no deseado
 privacy_controller = Responsable del tratamiento
 privacy_publisher = La organización que publica { $title }
 privacy_kept = Qué guardamos y para qué
-privacy_kept_text = De cada persona suscrita: la dirección, el idioma, los temas, los socios y los horarios elegidos, cómo y cuándo dio su consentimiento, los mensajes enviados y las respuestas del servidor de correo. Estos datos solo sirven para enviar este boletín, con su consentimiento (artículo 6.1.a del RGPD), que puede retirar en cualquier momento.
+privacy_kept_text = De cada persona suscrita: la dirección, el idioma, los temas, los socios y los horarios elegidos, cómo y cuándo dio su consentimiento, nuestras anotaciones, con las que elegimos a quién va dirigido un mensaje, los mensajes enviados y las respuestas del servidor de correo. Estos datos solo sirven para enviar este boletín, con su consentimiento (artículo 6.1.a del RGPD), que puede retirar en cualquier momento.
 privacy_forgotten = { $days ->
     [one] Las direcciones sin confirmar se borran a los dos días. El registro de los mensajes enviados se borra al cabo de { $days } día. No guardamos ningún dato de quienes leen las páginas o los canales.
    *[other] Las direcciones sin confirmar se borran a los dos días. El registro de los mensajes enviados se borra al cabo de { $days } días. No guardamos ningún dato de quienes leen las páginas o los canales.

@@ -117,6 +117,14 @@ desk_log = Ce qui a été fait
 desk_changed = { $who } a écrit autre chose ici entre-temps, et votre texte n’a pas été enregistré. Comparez les deux, puis enregistrez de nouveau.
 desk_incomplete = Un article a besoin d’un titre, et son adresse doit commencer par https:// ou http://.
 desk_gone = Cet article n’existe plus.
+reengage_subject = Souhaitez-vous continuer à la recevoir ?
+reengage_text = Vous êtes inscrit à cette lettre d’information depuis un certain temps. Nous ne suivons pas nos messages et ne savons donc pas si vous les lisez. Souhaitez-vous continuer à les recevoir ?
+reengage_keep = Oui, garder mon inscription
+reengage_leave = Non, me désinscrire
+reengage_until_pause = Sans réponse d’ici le { $date }, nous suspendrons votre inscription.
+reengage_until_end = Sans réponse d’ici le { $date }, nous mettrons fin à votre inscription.
+reengage_ask = Souhaitez-vous continuer à recevoir cette lettre d’information ?
+reengage_kept = Merci : votre inscription continue.
 left_topic = C’est fait : vous ne recevrez plus d’articles sur ce sujet.
 leave_topic_ask = Souhaitez-vous ne plus recevoir d’articles sur ce sujet ?
 leave_last_topic_ask = C’est votre seul sujet : sans lui, vous ne recevrez plus la lettre d’information. Souhaitez-vous vous désabonner ?
@@ -129,7 +137,7 @@ state_complained = signalement comme indésirable
 privacy_controller = Responsable du traitement
 privacy_publisher = L’organisation qui publie { $title }
 privacy_kept = Ce que nous conservons, et pourquoi
-privacy_kept_text = Pour chaque personne inscrite : l’adresse, la langue, les sujets, les partenaires et les horaires choisis, la date et les modalités du consentement, les messages envoyés et les réponses du serveur de messagerie. Ces données ne servent qu’à envoyer cette lettre d’information, avec votre consentement (article 6, paragraphe 1, point a, du RGPD), que vous pouvez retirer à tout moment.
+privacy_kept_text = Pour chaque personne inscrite : l’adresse, la langue, les sujets, les partenaires et les horaires choisis, la date et les modalités du consentement, nos annotations, qui nous servent à choisir les destinataires d’un message, les messages envoyés et les réponses du serveur de messagerie. Ces données ne servent qu’à envoyer cette lettre d’information, avec votre consentement (article 6, paragraphe 1, point a, du RGPD), que vous pouvez retirer à tout moment.
 privacy_forgotten = { $days ->
     [one] Une adresse non confirmée est effacée au bout de deux jours. L’historique des messages envoyés est effacé au bout de { $days } jour. Nous ne conservons rien sur les personnes qui lisent les pages ou les flux.
    *[other] Une adresse non confirmée est effacée au bout de deux jours. L’historique des messages envoyés est effacé au bout de { $days } jours. Nous ne conservons rien sur les personnes qui lisent les pages ou les flux.

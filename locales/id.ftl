@@ -118,6 +118,14 @@ desk_log = Yang telah dilakukan
 desk_changed = Sementara itu { $who } telah menulis hal lain di sini, dan teks Anda tidak disimpan. Bandingkan keduanya, lalu simpan lagi.
 desk_incomplete = Artikel memerlukan judul, dan alamatnya harus diawali https:// atau http://.
 desk_gone = Artikel ini sudah tidak ada.
+reengage_subject = Masih ingin menerimanya?
+reengage_text = Anda berlangganan buletin ini beberapa waktu lalu. Kami tidak melacak surel kami, sehingga kami tidak tahu apakah Anda membacanya. Masih ingin menerimanya?
+reengage_keep = Ya, lanjutkan langganan saya
+reengage_leave = Tidak, berhenti berlangganan
+reengage_until_pause = Tanpa jawaban sebelum { $date }, kami akan menjeda langganan Anda.
+reengage_until_end = Tanpa jawaban sebelum { $date }, kami akan mengakhiri langganan Anda.
+reengage_ask = Apakah Anda ingin tetap menerima buletin ini?
+reengage_kept = Terima kasih: langganan Anda berlanjut.
 left_topic = Selesai: Anda tidak akan menerima topik ini lagi.
 leave_topic_ask = Apakah Anda ingin berhenti menerima topik ini?
 leave_last_topic_ask = Ini satu-satunya topik Anda: tanpa topik ini, Anda tidak akan menerima buletin lagi. Apakah Anda ingin berhenti berlangganan?
@@ -130,7 +138,7 @@ state_complained = dilaporkan sebagai spam
 privacy_controller = Siapa yang bertanggung jawab
 privacy_publisher = Organisasi yang menerbitkan { $title }
 privacy_kept = Apa yang kami simpan, dan untuk apa
-privacy_kept_text = Untuk setiap pelanggan: alamat; bahasa, topik, mitra, dan waktu yang dipilih; bagaimana dan kapan persetujuan diberikan; surel yang dikirim dan jawaban server surel. Data ini hanya digunakan untuk mengirim buletin ini, dengan persetujuan Anda (Pasal 6 ayat (1) huruf a GDPR), yang dapat Anda tarik kapan saja.
+privacy_kept_text = Untuk setiap pelanggan: alamat; bahasa, topik, mitra, dan waktu yang dipilih; bagaimana dan kapan persetujuan diberikan; catatan kami, yang kami pakai untuk memilih penerima suatu pesan; surel yang dikirim dan jawaban server surel. Data ini hanya digunakan untuk mengirim buletin ini, dengan persetujuan Anda (Pasal 6 ayat (1) huruf a GDPR), yang dapat Anda tarik kapan saja.
 privacy_forgotten = { $days ->
    *[other] Alamat yang tidak dikonfirmasi dihapus setelah dua hari. Catatan surel yang dikirim dihapus setelah { $days } hari. Kami tidak menyimpan apa pun tentang orang yang membaca halaman atau umpan.
 }

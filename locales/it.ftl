@@ -118,6 +118,14 @@ desk_log = Che cosa è stato fatto
 desk_changed = Nel frattempo { $who } ha scritto qui altro, e il suo testo non è stato salvato. Confronti i due e salvi di nuovo.
 desk_incomplete = Un articolo ha bisogno di un titolo, e il suo indirizzo deve iniziare con https:// o http://.
 desk_gone = Questo articolo non c’è più.
+reengage_subject = Vuole continuare a riceverla?
+reengage_text = Si è iscritto a questa newsletter qualche tempo fa. Non tracciamo i nostri messaggi e quindi non sappiamo se li legge. Vuole continuare a riceverli?
+reengage_keep = Sì, mantenere l’iscrizione
+reengage_leave = No, annullare l’iscrizione
+reengage_until_pause = Senza una risposta entro il { $date }, sospenderemo la sua iscrizione.
+reengage_until_end = Senza una risposta entro il { $date }, annulleremo la sua iscrizione.
+reengage_ask = Vuole continuare a ricevere questa newsletter?
+reengage_kept = Grazie: la sua iscrizione continua.
 left_topic = Fatto: non riceverà più notizie su questo tema.
 leave_topic_ask = Vuole smettere di ricevere notizie su questo tema?
 leave_last_topic_ask = È il suo unico tema: senza di esso non riceverà più la newsletter. Vuole annullare l’iscrizione?
@@ -130,7 +138,7 @@ state_complained = segnalato come spam
 privacy_controller = Chi è il titolare
 privacy_publisher = L’organizzazione che pubblica { $title }
 privacy_kept = Che cosa conserviamo, e perché
-privacy_kept_text = Per ogni persona iscritta: l’indirizzo, la lingua, i temi, i partner e gli orari scelti, come e quando è stato dato il consenso, i messaggi inviati e le risposte del server di posta. Questi dati servono solo a inviare questa newsletter, con il suo consenso (articolo 6, paragrafo 1, lettera a, del GDPR), che può revocare in qualsiasi momento.
+privacy_kept_text = Per ogni persona iscritta: l’indirizzo, la lingua, i temi, i partner e gli orari scelti, come e quando è stato dato il consenso, le nostre annotazioni, con cui scegliamo a chi è destinato un messaggio, i messaggi inviati e le risposte del server di posta. Questi dati servono solo a inviare questa newsletter, con il suo consenso (articolo 6, paragrafo 1, lettera a, del GDPR), che può revocare in qualsiasi momento.
 privacy_forgotten = { $days ->
     [one] Un indirizzo non confermato viene cancellato dopo due giorni. Il registro dei messaggi inviati viene cancellato dopo { $days } giorno. Di chi legge le pagine o i feed non conserviamo nulla.
    *[other] Un indirizzo non confermato viene cancellato dopo due giorni. Il registro dei messaggi inviati viene cancellato dopo { $days } giorni. Di chi legge le pagine o i feed non conserviamo nulla.

@@ -118,6 +118,14 @@ desk_log = Wat er is gedaan
 desk_changed = { $who } heeft hier intussen iets anders geschreven, en uw tekst is niet opgeslagen. Vergelijk de twee en sla dan opnieuw op.
 desk_incomplete = Een bericht heeft een kop nodig, en het adres moet met https:// of http:// beginnen.
 desk_gone = Dit bericht bestaat niet meer.
+reengage_subject = Wilt u die nog ontvangen?
+reengage_text = U hebt zich enige tijd geleden op deze nieuwsbrief geabonneerd. We volgen onze berichten niet en weten dus niet of u ze leest. Wilt u ze nog ontvangen?
+reengage_keep = Ja, mijn abonnement behouden
+reengage_leave = Nee, uitschrijven
+reengage_until_pause = Zonder antwoord vóór { $date } pauzeren we uw abonnement.
+reengage_until_end = Zonder antwoord vóór { $date } beëindigen we uw abonnement.
+reengage_ask = Wilt u deze nieuwsbrief blijven ontvangen?
+reengage_kept = Dank u: uw abonnement loopt door.
 left_topic = Gelukt: u ontvangt geen artikelen meer over dit onderwerp.
 leave_topic_ask = Wilt u geen artikelen meer over dit onderwerp ontvangen?
 leave_last_topic_ask = Dit is uw enige onderwerp: zonder dat ontvangt u de nieuwsbrief niet meer. Wilt u zich afmelden?
@@ -130,7 +138,7 @@ state_complained = als spam gemeld
 privacy_controller = Wie verantwoordelijk is
 privacy_publisher = De organisatie die { $title } uitgeeft
 privacy_kept = Wat we bewaren, en waarom
-privacy_kept_text = Van iedere abonnee: het adres; de gekozen taal, onderwerpen, partners en tijden; hoe en wanneer toestemming is gegeven; de verzonden berichten en wat de mailserver daarover meldde. We gebruiken dit alleen om deze nieuwsbrief te versturen, met uw toestemming (artikel 6, lid 1, onder a, AVG), die u op elk moment kunt intrekken.
+privacy_kept_text = Van iedere abonnee: het adres; de gekozen taal, onderwerpen, partners en tijden; hoe en wanneer toestemming is gegeven; onze aantekeningen, waarmee we kiezen voor wie een bericht is; de verzonden berichten en wat de mailserver daarover meldde. We gebruiken dit alleen om deze nieuwsbrief te versturen, met uw toestemming (artikel 6, lid 1, onder a, AVG), die u op elk moment kunt intrekken.
 privacy_forgotten = { $days ->
     [one] Een adres dat niet wordt bevestigd, wordt na twee dagen gewist. De lijst van verzonden berichten wordt na { $days } dag gewist. Over wie de pagina’s of feeds leest, bewaren we niets.
    *[other] Een adres dat niet wordt bevestigd, wordt na twee dagen gewist. De lijst van verzonden berichten wordt na { $days } dagen gewist. Over wie de pagina’s of feeds leest, bewaren we niets.

@@ -118,6 +118,14 @@ desk_log = O que foi feito
 desk_changed = Entretanto, { $who } escreveu outra coisa aqui, e o seu texto não foi guardado. Compare os dois e guarde de novo.
 desk_incomplete = Um artigo precisa de um título, e o seu endereço tem de começar por https:// ou http://.
 desk_gone = Este artigo já não existe.
+reengage_subject = Quer continuar a recebê-lo?
+reengage_text = Você assinou este boletim há algum tempo. Não rastreamos as nossas mensagens e, por isso, não sabemos se as lê. Quer continuar a recebê-las?
+reengage_keep = Sim, manter a minha assinatura
+reengage_leave = Não, cancelar a assinatura
+reengage_until_pause = Sem resposta até { $date }, colocaremos a sua assinatura em pausa.
+reengage_until_end = Sem resposta até { $date }, cancelaremos a sua assinatura.
+reengage_ask = Quer continuar a receber este boletim?
+reengage_kept = Obrigado: a sua assinatura continua.
 left_topic = Pronto: você não receberá mais notícias sobre este tema.
 leave_topic_ask = Deseja deixar de receber notícias sobre este tema?
 leave_last_topic_ask = É o seu único tema: sem ele, você não receberá mais o boletim. Deseja cancelar a inscrição?
@@ -130,7 +138,7 @@ state_complained = marcado como spam
 privacy_controller = Quem é responsável
 privacy_publisher = A organização que publica { $title }
 privacy_kept = O que guardamos, e para quê
-privacy_kept_text = De cada pessoa inscrita: o endereço; a língua, os temas, os parceiros e os horários escolhidos; como e quando foi dado o consentimento; as mensagens enviadas e as respostas do servidor de e-mail. Estes dados servem apenas para enviar este boletim, com o seu consentimento (artigo 6º, parágrafo 1, alínea a, do RGPD), que você pode retirar a qualquer momento.
+privacy_kept_text = De cada pessoa inscrita: o endereço; a língua, os temas, os parceiros e os horários escolhidos; como e quando foi dado o consentimento; as nossas anotações, com as quais escolhemos a quem se destina uma mensagem; as mensagens enviadas e as respostas do servidor de e-mail. Estes dados servem apenas para enviar este boletim, com o seu consentimento (artigo 6º, parágrafo 1, alínea a, do RGPD), que você pode retirar a qualquer momento.
 privacy_forgotten = { $days ->
     [one] Um endereço que não é confirmado é apagado após dois dias. O registro das mensagens enviadas é apagado após { $days } dia. Não guardamos nada sobre quem lê as páginas ou os feeds.
    *[other] Um endereço que não é confirmado é apagado após dois dias. O registro das mensagens enviadas é apagado após { $days } dias. Não guardamos nada sobre quem lê as páginas ou os feeds.

@@ -118,6 +118,14 @@ desk_log = Yaliyofanywa
 desk_changed = Wakati huo huo { $who } ameandika jambo jingine hapa, na maandishi yako hayakuhifadhiwa. Linganisha yote mawili, kisha uhifadhi tena.
 desk_incomplete = Habari inahitaji kichwa, na anwani yake lazima ianze na https:// au http://.
 desk_gone = Habari hii haipo tena.
+reengage_subject = Je, bado unataka kulipokea?
+reengage_text = Ulijisajili kwa jarida hili muda fulani uliopita. Hatufuatilii barua pepe zetu, hivyo hatujui kama unazisoma. Je, bado unataka kuzipokea?
+reengage_keep = Ndiyo, endeleza usajili wangu
+reengage_leave = Hapana, jiondoe
+reengage_until_pause = Bila jibu kabla ya { $date }, tutasitisha usajili wako kwa muda.
+reengage_until_end = Bila jibu kabla ya { $date }, tutamaliza usajili wako.
+reengage_ask = Je, unataka kuendelea kupokea jarida hili?
+reengage_kept = Asante: usajili wako unaendelea.
 left_topic = Imekamilika: hutapokea mada hii tena.
 leave_topic_ask = Je, ungependa kuacha kupokea mada hii?
 leave_last_topic_ask = Hii ndiyo mada yako pekee: bila hiyo, hutapokea jarida tena. Je, ungependa kujiondoa?
@@ -130,7 +138,7 @@ state_complained = imeripotiwa kuwa barua taka
 privacy_controller = Nani anawajibika
 privacy_publisher = Shirika linalochapisha { $title }
 privacy_kept = Tunachohifadhi, na kwa nini
-privacy_kept_text = Kwa kila aliyejisajili: anwani; lugha, mada, washirika na nyakati zilizochaguliwa; jinsi na wakati idhini ilipotolewa; barua pepe zilizotumwa na majibu ya seva ya barua. Data hizi hutumika kutuma jarida hili tu, kwa idhini yako (kifungu cha 6(1)(a) cha GDPR), ambayo unaweza kuiondoa wakati wowote.
+privacy_kept_text = Kwa kila aliyejisajili: anwani; lugha, mada, washirika na nyakati zilizochaguliwa; jinsi na wakati idhini ilipotolewa; kumbukumbu zetu, tunazotumia kuchagua ujumbe ni wa nani; barua pepe zilizotumwa na majibu ya seva ya barua. Data hizi hutumika kutuma jarida hili tu, kwa idhini yako (kifungu cha 6(1)(a) cha GDPR), ambayo unaweza kuiondoa wakati wowote.
 privacy_forgotten = { $days ->
     [one] Anwani isiyothibitishwa hufutwa baada ya siku mbili. Kumbukumbu ya barua pepe zilizotumwa hufutwa baada ya siku { $days }. Hatuhifadhi chochote kuhusu wanaosoma kurasa au milisho.
    *[other] Anwani isiyothibitishwa hufutwa baada ya siku mbili. Kumbukumbu ya barua pepe zilizotumwa hufutwa baada ya siku { $days }. Hatuhifadhi chochote kuhusu wanaosoma kurasa au milisho.

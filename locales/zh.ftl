@@ -118,6 +118,14 @@ desk_log = 操作记录
 desk_changed = 在此期间，{ $who } 在此写了别的内容，您的文字没有保存。请比较两者，然后再次保存。
 desk_incomplete = 报道需要标题，网址必须以 https:// 或 http:// 开头。
 desk_gone = 该报道已不存在。
+reengage_subject = 您还想继续接收吗？
+reengage_text = 您订阅本通讯已有一段时间。我们不跟踪邮件，因此不知道您是否阅读。您还想继续接收吗？
+reengage_keep = 是，保留我的订阅
+reengage_leave = 否，退订
+reengage_until_pause = 如果在 { $date } 之前没有收到答复，我们将暂停您的订阅。
+reengage_until_end = 如果在 { $date } 之前没有收到答复，我们将终止您的订阅。
+reengage_ask = 您想继续接收本通讯吗？
+reengage_kept = 谢谢：您的订阅将继续。
 left_topic = 已完成：您将不再收到该主题的内容。
 leave_topic_ask = 您要退订该主题吗？
 leave_last_topic_ask = 这是您唯一的主题：退订后您将不再收到本通讯。您要退订吗？
@@ -130,7 +138,7 @@ state_complained = 已被举报为垃圾邮件
 privacy_controller = 责任方
 privacy_publisher = 发布{ $title }的机构
 privacy_kept = 我们保存什么，以及为什么
-privacy_kept_text = 对于每位订阅者：地址；所选的语言、主题、合作伙伴和时间；同意的方式和时间；已发送的邮件以及邮件服务器的回应。这些数据仅用于在您同意的基础上（GDPR 第 6 条第 1 款 (a) 项）发送本通讯，您可以随时撤回同意。
+privacy_kept_text = 对于每位订阅者：地址；所选的语言、主题、合作伙伴和时间；同意的方式和时间；我们用来选择收件人的备注；已发送的邮件以及邮件服务器的回应。这些数据仅用于在您同意的基础上（GDPR 第 6 条第 1 款 (a) 项）发送本通讯，您可以随时撤回同意。
 privacy_forgotten = { $days ->
    *[other] 未确认的地址将在两天后删除。已发送邮件的记录将在 { $days } 天后删除。对于阅读网页或订阅源的人，我们不保存任何信息。
 }

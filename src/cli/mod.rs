@@ -3,6 +3,7 @@
 mod alarms;
 mod arguments;
 mod bounces;
+mod campaign;
 pub mod cluster;
 pub mod demo;
 mod desk;
@@ -15,6 +16,7 @@ mod import_sources;
 mod list;
 mod output;
 pub mod probe;
+mod profile;
 mod queue;
 mod recipient;
 mod serve;
@@ -198,6 +200,7 @@ async fn run_with(
         Command::Digest { digest: only, dry_run, .. } => {
             digest::digest_now(&app, only.as_deref(), *dry_run).await
         }
+        Command::Campaign(wanted) => campaign::campaign(&app, wanted).await,
         Command::Desk(wanted) => desk::desk(&app, wanted),
         Command::Import(wanted) => import_people::import(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),

@@ -240,6 +240,7 @@ fn web_state(app: &App, kept: &KeptState) -> AppState {
         digests: app.config.digests.clone(),
         serve: app.config.serve.clone(),
         subscription_options: app.subscription_options(),
+        segments: app.config.segments.clone(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
         clock: app.clock,

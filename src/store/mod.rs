@@ -4,6 +4,7 @@
 
 mod alarms;
 mod api_tokens;
+mod campaigns;
 mod check;
 mod desk;
 mod driver;
@@ -22,6 +23,7 @@ mod plans;
 mod pool;
 mod posts;
 mod publishing;
+mod reengagement;
 mod refusals;
 mod revisions;
 #[cfg(test)]
@@ -49,6 +51,7 @@ use crate::model::store_url::StoreUrl;
 use crate::support::files;
 
 pub use alarms::ListChange;
+pub use campaigns::{ChosenRecipients, NewCampaign};
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
@@ -57,6 +60,7 @@ pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
+pub use reengagement::{AskedSubscriber, QuestionMail, ReengagementMarks};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};

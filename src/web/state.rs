@@ -17,6 +17,7 @@ use crate::deliver::message::Sender;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, Publication};
+use crate::model::segment::SubscriberSegment;
 use crate::model::source::SourceList;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::topic::Topic;
@@ -43,6 +44,7 @@ pub struct AppState {
     pub digests: Vec<Digest>,
     pub serve: ServeConfig,
     pub subscription_options: SubscriptionOptions,
+    pub segments: Vec<SubscriberSegment>,
     pub sender: Sender,
     pub templates: Templates,
     pub clock: Clock,
