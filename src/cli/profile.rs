@@ -14,8 +14,8 @@ use crate::support::text::many;
 #[derive(Debug, Clone, Args)]
 pub(super) struct TagOptions {
     /// Tags, separated by commas.
-    #[arg(value_name = "TAG,…", value_delimiter = ',', num_args = 1)]
-    tags: Vec<String>,
+    #[arg(value_name = "TAG,…")]
+    tags: String,
     #[command(flatten)]
     whom: ChosenSubscribers,
     /// Take the tags away.
@@ -73,7 +73,7 @@ pub(super) fn edits(tags: &[String], attributes: &[String]) -> anyhow::Result<Ve
 /// # Errors
 /// When a tag is none, an address is not on the list, or the store fails.
 pub(super) fn tag(app: &App, wanted: &TagOptions) -> anyhow::Result<()> {
-    let tags: Result<Vec<String>, String> = wanted.tags.iter().map(|tag| parse_tag(tag)).collect();
+    let tags: Result<Vec<String>, String> = wanted.tags.split(',').map(parse_tag).collect();
     let tags = tags.map_err(Usage)?;
     let edit = if wanted.remove { ProfileEdit::RemoveTags(tags) } else { ProfileEdit::AddTags(tags) };
     change(app, &wanted.whom, &edit)

@@ -139,7 +139,7 @@ impl Campaigns<'_, Write> {
             unit.mailing().put_delivery(chosen.issue, recipient, id, chosen.now)?;
             count += 1;
         }
-        let sql = "UPDATE campaign SET last = ?2, recipients = recipients + ?3, state = iif(?4 = 1, 'sent', state), ended = iif(?4 = 1, CAST(?5 AS BIGINT), ended) WHERE pk = ?1";
+        let sql = "UPDATE campaign SET last = ?2, recipients = recipients + ?3, state = CASE WHEN ?4 = 1 THEN 'sent' ELSE state END, ended = CASE WHEN ?4 = 1 THEN ?5 ELSE ended END WHERE pk = ?1";
         let parameters =
             params![chosen.campaign, chosen.last, count as i64, chosen.is_end, millis(chosen.now)];
         self.db.execute(sql, parameters)?;

@@ -70,10 +70,9 @@ fn a_campaign_looks_as_written_in_the_look_of_the_digest_and_is_safe() {
         "href=\"https://party.example/?a=1&amp;b=2\"",
         "href=\"https://news.example.org/plan.html\"",
         "src=\"https://party.example/cake.png\"",
-        "Anular la suscripción",
+        ">Darse de baja<",
         "The Network, 1 Main Street",
     ] {
-        let part = if part.starts_with("Anular") { "suscripción" } else { part };
         assert!(html.contains(part), "{part} is not in {html}");
     }
     assert!(!html.contains("script") && !html.contains("alert"), "{html}");
@@ -254,7 +253,7 @@ fn start(app: &App, arguments: &[&str]) -> Child {
 #[test]
 fn processes_at_once_send_a_campaign_to_everybody_once() {
     let sink = Sink::start();
-    let mut app = listed(CONFIG, 3_300);
+    let mut app = listed(CONFIG, 1_800);
     app.write(
         "feeds.toml",
         app.read("feeds.toml").replace("[mail]\n", &format!("[mail]\ntransport = \"{}\"\n", sink.url())),
@@ -266,7 +265,7 @@ fn processes_at_once_send_a_campaign_to_everybody_once() {
         sending.into_iter().map(|child| Ran::from(child.wait_with_output().unwrap())).collect();
     let codes = |code| ran.iter().filter(|ran| ran.code == code).count();
     assert_eq!((codes(0), codes(2)), (1, 2), "{:?}", ran.iter().map(|ran| &ran.stderr).collect::<Vec<_>>());
-    assert_each_once(&sink.taken(), 3_300, "the same file");
+    assert_each_once(&sink.taken(), 1_800, "the same file");
 
     // One that is due is begun and sent by all who come.
     app.write("d.md", campaign("Due", "segment = \"members\"\n"));
@@ -278,20 +277,18 @@ fn processes_at_once_send_a_campaign_to_everybody_once() {
         assert!(ran.code == 0 && ran.stderr.is_empty(), "{} {}", ran.code, ran.stderr);
     }
     let members = sink.taken().into_iter().filter(|(_, times)| *times == 2).count();
-    assert_eq!((members, sink.count()), (1_650, 3_300 + 1_650));
-    assert_eq!(campaigns(&app)[0]["recipients"].as_u64(), Some(1_650));
+    assert_eq!((members, sink.count()), (900, 1_800 + 900));
+    assert_eq!(campaigns(&app)[0]["recipients"].as_u64(), Some(900));
 }
 
 #[test]
 fn a_kill_while_recipients_are_chosen_leaves_nobody_out_and_nobody_gets_it_twice() {
-    const COUNT: usize = 4_000;
-    let mut midway = 0;
-    for moment in 0..10 {
+    const COUNT: usize = 2_200;
+    for moment in 0..8 {
         let mut app = listed(CONFIG, COUNT);
         app.write("c.md", campaign("Killed", "segment = \"members\"\n"));
-        kill_after(&app, &["campaign", "send", "c.md"], Duration::from_millis(25 * moment));
+        kill_after(&app, &["campaign", "send", "c.md"], Duration::from_millis(30 * moment));
         let known = campaigns(&app);
-        midway += usize::from(known[0]["state"] == "sending");
         if known.as_array().unwrap().is_empty() {
             app.ok(&["campaign", "send", "c.md"]);
         }
@@ -302,14 +299,13 @@ fn a_kill_while_recipients_are_chosen_leaves_nobody_out_and_nobody_gets_it_twice
             let ran = Ran::from(child.wait_with_output().unwrap());
             assert_eq!(ran.code, 0, "{}", ran.stderr);
         }
-        assert_each_once(&mailed(&app, "Killed"), COUNT / 2, &format!("after {} ms", 25 * moment));
+        assert_each_once(&mailed(&app, "Killed"), COUNT / 2, &format!("after {} ms", 30 * moment));
         let known = campaigns(&app);
         assert_eq!(
             (known[0]["recipients"].as_u64(), known[0]["state"].as_str()),
             (Some(COUNT as u64 / 2), Some("sent"))
         );
     }
-    eprintln!("{midway} of 10 were killed between two pages");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn tags_and_attributes_are_set_for_one_and_for_all_whom_a_query_means() {
     assert!(app.ok(&["subscribers", "show", "ana@partner.org"]).contains("#member #vip town=Quito"));
     for (arguments, said) in [
         (&["subscribers", "tag", "a;b", "bo@partner.org"][..], "\"a;b\" is no tag"),
-        (&["subscribers", "tag", "a"], "--where"),
+        (&["subscribers", "tag", "a"], "<ADDRESS>"),
         (&["subscribers", "tag", "a", "no@partner.org"], "no@partner.org is not on the list"),
         (&["subscribers", "attribute", "town", "bo@partner.org"], "write NAME=VALUE"),
     ] {

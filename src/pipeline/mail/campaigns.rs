@@ -24,7 +24,7 @@ use crate::support::i18n::spoken;
 use crate::support::text::wrapped;
 
 /// Subscribers considered in one unit of work; other units get their turn in between.
-const PAGE: usize = 1_000;
+const PAGE: usize = 500;
 
 /// A campaign that was read, and whom it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
