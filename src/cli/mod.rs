@@ -201,7 +201,7 @@ async fn run_with(
             digest::digest_now(&app, only.as_deref(), *dry_run).await
         }
         Command::Campaign(wanted) => campaign::campaign(&app, wanted).await,
-        Command::Desk(wanted) => desk::desk(&app, wanted),
+        Command::Desk(wanted) => desk::desk(&app, wanted).await,
         Command::Import(wanted) => import_people::import(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Alarms(wanted) => alarms::alarms(&app, wanted),
