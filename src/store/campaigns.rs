@@ -159,3 +159,45 @@ impl Campaigns<'_, Write> {
         self.db.execute(sql, params![key, millis(now)]).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::samples::{at, issue, on_each_database};
+
+    #[test]
+    fn whoever_has_a_delivery_of_a_campaign_gets_no_other_and_cancelling_gives_up_what_waits() {
+        on_each_database("campaigns", |url| {
+            let store = Store::open(url, "w").unwrap();
+            let (now, later) = (at(1_000), at(2_000));
+            let new = NewCampaign { hash: "h", subject: "S", selection: "all", source: "", at: now, now };
+            let campaign = store.write(|w| w.campaigns().put(&new)).unwrap();
+            let issue = store.write(|w| w.campaigns().begin(campaign, &issue(), now)).unwrap().unwrap();
+            let again = store.write(|w| w.campaigns().begin(campaign, &samples_issue(), later)).unwrap();
+            assert!(again.is_none(), "another process was first");
+            let queue = |recipients: &[(&str, &str)], last, is_end| {
+                let recipients: Vec<(String, String)> =
+                    recipients.iter().map(|(a, id)| ((*a).to_owned(), (*id).to_owned())).collect();
+                let chosen =
+                    ChosenRecipients { campaign, issue, recipients: &recipients, last, is_end, now: later };
+                store.write(|w| w.campaigns().queue(&chosen)).unwrap()
+            };
+            assert_eq!(queue(&[("a@x.example", "1"), ("b@x.example", "2")], 2, false), 2);
+            // They left the list, and came back with another number and other capitals.
+            assert_eq!(queue(&[("A@x.example", "1"), ("c@x.example", "3")], 4, true), 1);
+            let known = store.read(|r| r.campaigns().get(campaign)).unwrap().unwrap();
+            assert_eq!((known.recipients, known.last, known.state), (3, 4, CampaignState::Sent));
+            assert_eq!((known.ended, known.issue), (Some(later), Some(issue)));
+            assert_eq!(store.write(|w| w.campaigns().cancel(campaign, later)).unwrap(), Some(3));
+            assert_eq!(store.write(|w| w.campaigns().cancel(campaign, later)).unwrap(), None);
+            let counts = store.read(|r| r.campaigns().delivery_counts(issue)).unwrap();
+            assert_eq!(counts, HashMap::from([("failed".to_owned(), 3)]));
+            assert!(store.read(|r| r.campaigns().of_file("h")).unwrap().is_none());
+        });
+    }
+
+    fn samples_issue() -> Issue {
+        issue()
+    }
+}

@@ -333,11 +333,10 @@ fn a_kill_while_it_is_sent_leaves_nobody_out() {
 }
 
 #[test]
-fn who_left_the_list_and_came_back_while_it_is_sent_gets_it_once() {
+fn who_leaves_the_list_and_comes_back_after_the_end_does_not_get_it_again() {
     let mut app = listed(CONFIG, 3);
     app.write("c.md", campaign("Once", "where = \"all\"\n"));
     app.ok(&["campaign", "send", "c.md"]);
-    // A later subscriber number is considered only by a campaign that is not at its end; here it is, and stays so.
     app.ok(&["subscribers", "remove", "p0@partner.org"]);
     app.ok(&["subscribers", "add", "P0@partner.org", "--consent", "asked"]);
     app.later(30).ok(&["run"]);

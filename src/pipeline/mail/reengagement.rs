@@ -44,9 +44,10 @@ pub fn queue(
         return Ok(turn);
     };
     let limit = before(context.now, policy.within_seconds);
-    while let Some(ended) = store.write(|w| end_some(w, policy, limit, context.now))? {
-        turn.ended += ended;
+    // Looked at first: whoever finds nothing to do keeps no writer waiting.
+    while !store.read(|r| r.subscribers().unanswered(limit, 1))?.is_empty() {
         check(stop)?;
+        turn.ended += store.write(|w| end_some(w, policy, limit, context.now))?;
     }
     let limit = before(context.now, policy.after_seconds);
     let mut issues: HashMap<String, Issue> = HashMap::new();
@@ -100,21 +101,17 @@ fn ask_some(
     Ok(count)
 }
 
-/// Pauses or ends some of those who did not answer; `None` if there are no more. The time runs from when the mail left: who could not
+/// Pauses or ends some of those who did not answer; returns how many. The time runs from when the mail left: who could not
 /// be reached is asked again.
 fn end_some(
     unit: &Unit<Write>,
     policy: Reengagement,
     limit: Timestamp,
     now: Timestamp,
-) -> Result<Option<usize>, StoreError> {
+) -> Result<usize, StoreError> {
     let list = unit.subscribers();
-    let silent = list.unanswered(limit, PAGE)?;
-    if silent.is_empty() {
-        return Ok(None);
-    }
     let mut count = 0;
-    for one in &silent {
+    for one in &list.unanswered(limit, PAGE)? {
         match list.last_asked(&one.address)? {
             Some(QuestionMail::Failed) => list.set_asked(one.key, None)?,
             Some(QuestionMail::Waiting) => list.set_asked(one.key, Some(now))?,
@@ -132,7 +129,7 @@ fn end_some(
             }
         }
     }
-    Ok(Some(count))
+    Ok(count)
 }
 
 /// The mail that asks, in a language.
