@@ -22,11 +22,13 @@ use crate::model::token::SigningKey;
 use crate::pipeline::alarms::{self, AlarmContext};
 use crate::pipeline::destination::{Destination, SiteWriter, Unpublished};
 use crate::pipeline::mail::MailContext;
+use crate::pipeline::mail::campaigns::{self, CampaignTurn, FailedCampaign};
 use crate::pipeline::mail::drafts;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
 use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, OutboxWorker, Progress};
 use crate::pipeline::mail::queue::{self, DigestReport};
+use crate::pipeline::mail::reengagement::{self, ReengagementTurn};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::pipeline::outlets::{self, OutletContext};
@@ -58,8 +60,8 @@ const RENEWED_AFTER: Duration = Duration::from_secs(200);
 const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 pub use self::parts::{
-    PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, dkim, mail_tls, mailbox, renderer,
-    transport, trial,
+    CAMPAIGN_FILES, PREVIEW_FILES, PREVIEW_FOLDER, classifier, client, destination, dkim, mail_tls, mailbox,
+    renderer, transport, trial,
 };
 pub use self::signals::{INTERRUPTED_CODE, ShutdownMode, Signals};
 pub use crate::support::clock::Interrupted;
@@ -154,7 +156,9 @@ impl App {
         let refresher = refresher(&config, store, classifier)?;
         let templates = Templates::load(&config.templates_dir)?.branded(&config.brand.view());
         let transport = Arc::new(transport(&config.mail)?);
-        files::narrow_folder(Path::new(PREVIEW_FOLDER), |name| PREVIEW_FILES.contains(&name));
+        files::narrow_folder(Path::new(PREVIEW_FOLDER), |name| {
+            PREVIEW_FILES.contains(&name) || CAMPAIGN_FILES.contains(&name)
+        });
         let sender = Arc::new(Sender {
             from: mailbox(&config.mail.from)?,
             reply_to: Some(mailbox(config.mail.reply_to.as_deref().unwrap_or(&config.mail.from))?),
@@ -205,19 +209,7 @@ impl App {
 
     /// The options that subscribers can choose from.
     pub fn subscription_options(&self) -> SubscriptionOptions {
-        let mut partners: Vec<String> = self
-            .config
-            .sources
-            .iter()
-            .filter(|source| source.is_enabled)
-            .map(|source| source.partner.clone())
-            .collect();
-        partners.sort();
-        partners.dedup();
-        SubscriptionOptions {
-            topics: self.config.topics.iter().map(|topic| topic.id.clone()).collect(),
-            partners,
-        }
+        self.config.subscription_options()
     }
 
     /// Prepares the entries of an earlier version to be compared with new ones, and tells how far it is; a signal ends it early.
@@ -539,8 +531,37 @@ impl App {
                 "digests of subscribers are queued"
             );
         }
+        self.reengage()?;
+        for failed in self.queue_campaigns()?.1 {
+            tracing::error!("{failed}");
+        }
         queue::queue_notices(self.store(), self.mail_context(), &self.config.mail.operators)?;
         Ok(digest_reports)
+    }
+
+    /// Asks subscribers whether they still want their mail, where that is configured.
+    fn reengage(&self) -> anyhow::Result<()> {
+        let turn = reengagement::queue(self.store(), self.mail_context(), &self.stop)?;
+        if turn != ReengagementTurn::default() {
+            tracing::info!(
+                asked = turn.asked,
+                ended = turn.ended,
+                "subscribers are asked whether they still want the newsletter"
+            );
+        }
+        Ok(())
+    }
+
+    /// Queues the campaigns whose time has come.
+    ///
+    /// # Errors
+    /// When the store fails, or the work is to end.
+    pub fn queue_campaigns(&self) -> anyhow::Result<(Vec<CampaignTurn>, Vec<FailedCampaign>)> {
+        let queued = campaigns::queue(self.store(), self.mail_context(), &self.stop)?;
+        for turn in queued.0.iter().filter(|turn| turn.queued > 0) {
+            tracing::info!(campaign = turn.key.0, recipients = turn.queued, "a campaign is queued");
+        }
+        Ok(queued)
     }
 
     /// Says once that an issue waits for an editor.

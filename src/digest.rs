@@ -12,7 +12,7 @@ use crate::model::story::Story;
 use crate::model::subscriber::Interests;
 use crate::support::i18n::{Phrases, counted, long_date, phrases, spoken};
 use crate::support::templates::{TemplateError, Templates};
-use crate::support::text::{fitting, is_same_language, shorten, wrapped};
+use crate::support::text::{fitting, is_same_language, one_line, shorten, wrapped};
 use crate::view::{Catalog, LinkView, StoryView, UpcomingEventView, coming_among, coming_view, view_among};
 
 /// Minimum room, in characters, for the first story's title in a subject.
@@ -43,6 +43,8 @@ pub struct Edition<'a> {
     pub note: Option<&'a str>,
     /// What an editor wrote above the stories.
     pub introduction: Option<&'a str>,
+    /// What somebody wrote in the place of stories.
+    pub written: Option<WrittenBody<'a>>,
     /// The number of stories, of the first ones, that editors put before all others.
     pub leads: usize,
     /// What is to come, whether or not it was told before.
@@ -62,6 +64,15 @@ pub struct Edition<'a> {
 
 /// An issue with fewer stories needs no list of them.
 const CONTENTS_MIN: usize = 8;
+
+/// A mail that somebody wrote.
+#[derive(Debug, Clone, Copy)]
+pub struct WrittenBody<'a> {
+    pub subject: &'a str,
+    /// Safe, and with the styles of a mail.
+    pub html: &'a str,
+    pub text: &'a str,
+}
 
 /// The interests of a configured digest.
 pub fn interests(digest: &Digest) -> Interests {
@@ -86,6 +97,10 @@ struct Data<'a> {
     introduction: Vec<String>,
     /// The titles in their order, if there are many.
     contents: Vec<ContentsLine>,
+    /// What somebody wrote in the place of stories: its subject, safe HTML, and text.
+    subject: Option<&'a str>,
+    content: Option<&'a str>,
+    content_text: Option<&'a str>,
     groups: Vec<TopicGroup>,
     /// Events that begin soon, but for those among the stories.
     coming: Vec<UpcomingEventView>,
@@ -225,7 +240,10 @@ fn data<'a>(
     let t = phrases(said_in);
     let date = long_date(now.to_zoned_datetime(TimeZone::UTC).date(), said_in);
     let leading = leading(&views, edition.language);
-    let preview = preview(&leading).unwrap_or_else(|| format!("{}, {date}", edition.title));
+    let written = edition.written;
+    let beginning = written.map(|written| shorten(&one_line(written.text), PREVIEW_CHARS_MAX));
+    let preview = beginning.or_else(|| preview(&leading));
+    let preview = preview.unwrap_or_else(|| format!("{}, {date}", edition.title));
     let lead = leading.first().map(|story| lead(&story.title, edition.title, t["colon"])).unwrap_or_default();
     let groups = group(catalog, edition, views, t);
     Data {
@@ -238,6 +256,9 @@ fn data<'a>(
         preview,
         note: edition.note,
         introduction: paragraphs(edition.introduction.unwrap_or_default()),
+        subject: written.map(|written| written.subject),
+        content: written.map(|written| written.html),
+        content_text: written.map(|written| written.text),
         contents: contents(&groups),
         groups,
         coming,
@@ -282,6 +303,11 @@ fn coming(catalog: Catalog, edition: Edition, stories: &[&Story]) -> Vec<Upcomin
         .filter_map(|story| coming_view(catalog, story, edition.language, edition.interests))
         .map(short)
         .collect()
+}
+
+/// Whether mail programs would show only the beginning of an issue.
+pub fn is_clipped(issue: &Issue) -> bool {
+    quoted_printable_bytes(&issue.html) > HTML_BYTES_MAX
 }
 
 /// As much of a story's title as the subject has room for behind the title of the digest.

@@ -21,6 +21,7 @@ pub mod web;
 
 // Stages.
 pub mod bounces;
+pub mod campaign;
 pub mod classify;
 pub mod dedupe;
 pub mod deliver;

@@ -163,6 +163,7 @@ pub fn mailbox(text: &str) -> anyhow::Result<Mailbox> {
 /// Where what somebody would get is written, with that person's own links.
 pub const PREVIEW_FOLDER: &str = "preview";
 pub const PREVIEW_FILES: [&str; 3] = ["digest.html", "digest.txt", "digest.eml"];
+pub const CAMPAIGN_FILES: [&str; 3] = ["campaign.html", "campaign.txt", "campaign.eml"];
 
 /// The configured transport; opens no connection.
 ///

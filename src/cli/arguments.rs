@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{admin, alarms, desk, doctor, export, import_sources, probe, store, subscribers, token, topics};
+use super::{
+    admin, alarms, campaign, desk, doctor, export, import_sources, probe, store, subscribers, token, topics,
+};
 use crate::app::ShutdownMode;
 
 /// Gathers the news of many organisations, publishes one clean feed and mails digests.
@@ -91,6 +93,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         test: Option<String>,
     },
+    /// Write to a part of the list of subscribers: preview, test, send, schedule, cancel.
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
     /// Shape the next issue of a digest: pin, drop and hold stories, order them, write.
     Desk(desk::DeskArguments),
     /// Manage the list of subscribers.

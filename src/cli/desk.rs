@@ -2,15 +2,18 @@
 
 use std::io::Write;
 
+use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::stories::find;
 use crate::app::{App, Usage};
+use crate::model::address::parse_web_url;
 use crate::model::desk::{DeskAction, DeskField, DeskText, HandStory};
 use crate::model::digest::Digest;
 use crate::model::keys::{EntryKey, RulingKey};
 use crate::model::mail_address::Address;
+use crate::pipeline::desk::reading::read_story;
 use crate::pipeline::desk::view::{DeskLogLine, DeskStory, DeskView, view};
 use crate::pipeline::desk::{self, DeskOutcome};
 use crate::pipeline::mail::drafts::desk_token;
@@ -112,6 +115,14 @@ enum DeskCommand {
         #[arg(long, value_name = "ID")]
         topic: Option<String>,
     },
+    /// Add a story from an address, which is read: title, text and language.
+    Read {
+        /// Where it stands.
+        url: String,
+        /// Under which topic it stands.
+        #[arg(long, value_name = "ID")]
+        topic: Option<String>,
+    },
     /// Undo a ruling.
     Undo {
         /// Its number in the log [default: the last one].
@@ -133,7 +144,7 @@ enum DeskCommand {
 }
 
 /// Runs the command.
-pub(super) fn desk(app: &App, wanted: &DeskArguments) -> anyhow::Result<()> {
+pub(super) async fn desk(app: &App, wanted: &DeskArguments) -> anyhow::Result<()> {
     if let DeskCommand::List { format } = &wanted.command {
         return list(app, *format);
     }
@@ -142,6 +153,10 @@ pub(super) fn desk(app: &App, wanted: &DeskArguments) -> anyhow::Result<()> {
         DeskCommand::Show { format } => show(app, digest, *format),
         DeskCommand::Log { format } => log(app, digest, *format),
         DeskCommand::Link { editor } => link(app, digest, editor),
+        DeskCommand::Read { url, topic } => {
+            let action = read(app, digest, url, topic.as_deref()).await?;
+            rule(app, digest, &action, &wanted.by)
+        }
         command => {
             let action = action(app, digest, command)?;
             rule(app, digest, &action, &wanted.by)
@@ -175,6 +190,17 @@ fn story(app: &App, name: &str) -> anyhow::Result<EntryKey> {
     }
     let entry = find(app.store(), name)?;
     Ok(app.store().read(|r| r.entries().story_of(entry.order))?.anchor())
+}
+
+/// A story as its page tells it.
+async fn read(app: &App, digest: &Digest, url: &str, topic: Option<&str>) -> anyhow::Result<DeskAction> {
+    let topic = topic.map(|id| known_topic(app, id)).transpose()?;
+    let url = parse_web_url(url).map_err(Usage)?;
+    let story = read_story(&app.refresher.client, &url, app.clock.now()).await;
+    let story = story.with_context(|| format!("{url} cannot be read"))?;
+    let language = story.language.as_deref().unwrap_or(&digest.language);
+    let story = HandStory::new(&story.title, &story.text, &story.url, topic, language);
+    Ok(DeskAction::Add(story.map_err(Usage)?))
 }
 
 /// What a command rules.
@@ -220,6 +246,7 @@ fn action(app: &App, digest: &Digest, command: &DeskCommand) -> anyhow::Result<D
         DeskCommand::Undo { number } => DeskAction::Undo(undone(app, digest, *number)?),
         DeskCommand::Release => DeskAction::Release,
         DeskCommand::List { .. }
+        | DeskCommand::Read { .. }
         | DeskCommand::Show { .. }
         | DeskCommand::Log { .. }
         | DeskCommand::Link { .. } => {

@@ -149,23 +149,35 @@ pub(super) fn preview(app: &App, only: Option<&str>, address: &str, is_open: boo
             return Ok(());
         }
     };
+    write_preview(app, digest, &address, issue, PREVIEW_FILES)?;
+    if is_open {
+        open_in_browser(&Path::new(PREVIEW_FOLDER).join(PREVIEW_FILES[0]));
+    }
+    Ok(())
+}
+
+/// Writes an issue as files: HTML, text, and the message as it would be sent.
+pub(super) fn write_preview(
+    app: &App,
+    digest: DigestId,
+    address: &Address,
+    issue: Issue,
+    names: [&str; 3],
+) -> anyhow::Result<()> {
     let folder = PathBuf::from(PREVIEW_FOLDER);
     let (html, text) = (shown(&issue.html, &issue.places), shown(&issue.text, &issue.places));
     outln!("Subject: {}", issue.subject);
-    let (built, _) = message(app, digest, &address, issue)?;
-    for (name, bytes) in PREVIEW_FILES.iter().zip([html.as_bytes(), text.as_bytes(), built.text.as_bytes()]) {
+    let (built, _) = message(app, digest, address, issue)?;
+    for (name, bytes) in names.iter().zip([html.as_bytes(), text.as_bytes(), built.text.as_bytes()]) {
         let path = folder.join(name);
         files::write_privately(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         outln!("{}", path.display());
     }
     files::narrow(&folder);
-    if is_open {
-        open_in_browser(&folder.join("digest.html"));
-    }
     Ok(())
 }
 
-fn open_in_browser(file: &Path) {
+pub(super) fn open_in_browser(file: &Path) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = Command::new(opener).arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if let Err(error) = opened {
@@ -193,7 +205,17 @@ pub(super) async fn send_test(app: &App, only: Option<&str>, address: &str) -> a
             return Ok(());
         }
     };
-    let (built, delivery) = message(app, digest, &address, issue)?;
+    send_one(app, digest, &address, issue).await
+}
+
+/// Sends an issue to one address, without queueing it.
+pub(super) async fn send_one(
+    app: &App,
+    digest: DigestId,
+    address: &Address,
+    issue: Issue,
+) -> anyhow::Result<()> {
+    let (built, delivery) = message(app, digest, address, issue)?;
     let sent = app.transport.send(&built, &delivery.message_id, &app.stop).await;
     app.transport.close().await;
     sent.result.with_context(|| format!("the test mail to {address} was not sent"))?;

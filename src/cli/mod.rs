@@ -4,6 +4,7 @@ mod admin;
 mod alarms;
 mod arguments;
 mod bounces;
+mod campaign;
 pub mod cluster;
 pub mod demo;
 mod desk;
@@ -16,6 +17,7 @@ mod import_sources;
 mod list;
 mod output;
 pub mod probe;
+mod profile;
 mod queue;
 mod recipient;
 mod serve;
@@ -199,7 +201,8 @@ async fn run_with(
         Command::Digest { digest: only, dry_run, .. } => {
             digest::digest_now(&app, only.as_deref(), *dry_run).await
         }
-        Command::Desk(wanted) => desk::desk(&app, wanted),
+        Command::Campaign(wanted) => campaign::campaign(&app, wanted).await,
+        Command::Desk(wanted) => desk::desk(&app, wanted).await,
         Command::Import(wanted) => import_people::import(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Alarms(wanted) => alarms::alarms(&app, wanted),

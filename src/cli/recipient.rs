@@ -56,7 +56,11 @@ fn suppressions(marks: &[[String; 3]]) -> Vec<Suppression<'_>> {
 /// What a subscriber gets.
 fn subscription_line(known: &Subscriber) -> String {
     let Preferences { language, cadence, interests } = &known.preferences;
-    format!("in the list: {}, {language}, {cadence}, {}", known.state.as_str(), interests.summary())
+    let noted = match known.profile.summary() {
+        noted if noted.is_empty() => noted,
+        noted => format!(", {noted}"),
+    };
+    format!("in the list: {}, {language}, {cadence}, {}{noted}", known.state.as_str(), interests.summary())
 }
 
 /// Prints the whole history of an address.

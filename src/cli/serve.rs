@@ -247,6 +247,7 @@ fn web_state(app: &App, kept: &KeptState, config_path: &Path) -> AppState {
         serve: app.config.serve.clone(),
         admin_accounts: app.config.admin_accounts.clone(),
         subscription_options: app.subscription_options(),
+        segments: app.config.segments.clone(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
         clock: app.clock,

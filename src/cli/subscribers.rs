@@ -8,14 +8,20 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{FittingLines, ObjectList};
+use super::profile::{self, AttributeOptions, TagOptions};
 use super::recipient::{self, not_there, set_state};
 use crate::app::{App, Usage};
 use crate::model::mail_address::Address;
+use crate::model::profile::ProfileChange;
+use crate::model::segment::SegmentQuery;
 use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
+use crate::pipeline::mail::profiles;
 use crate::pipeline::mail::subscribers::{self, Standing};
+use crate::store::{self, Unit};
 use crate::subscriber_csv;
 use crate::support::files::create_private;
 use crate::support::terminal::{self, errln, outln};
+use crate::support::text::many;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subscribers {
@@ -24,12 +30,19 @@ pub(super) enum Subscribers {
         /// Only subscribers in this state: active, paused, unsubscribed, bounced or complained.
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
+        /// Only subscribers whom a query means, such as "language = es and tag = member".
+        #[arg(long = "where", value_name = "QUERY")]
+        query: Option<String>,
         /// Output format.
         #[arg(long, value_enum, default_value = "text")]
         format: super::ListFormat,
     },
     /// Add somebody who has asked to be on the list.
     Add(Box<AddOptions>),
+    /// Add tags to subscribers, or take them away.
+    Tag(TagOptions),
+    /// Set an attribute of subscribers.
+    Attribute(AttributeOptions),
     /// Import a CSV file. Every row is checked first; nothing is stored unless all are valid.
     Import(super::import::ImportOptions),
     /// Export the list as CSV, or everything stored about one address as JSON.
@@ -67,6 +80,12 @@ pub(super) struct AddOptions {
     /// How they gave their consent [default: put in by the operator].
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
+    /// Tags, beside those that they have.
+    #[arg(long, value_delimiter = ',', value_name = "TAG,…")]
+    tags: Vec<String>,
+    /// An attribute, beside those that they have.
+    #[arg(long, value_name = "NAME=VALUE")]
+    attribute: Vec<String>,
     /// Change the preferences of somebody who is on the list already.
     #[arg(long)]
     update: bool,
@@ -149,7 +168,9 @@ fn address(text: &str) -> anyhow::Result<Address> {
 pub(super) fn subscribers(app: &App, wanted: &Subscribers) -> anyhow::Result<()> {
     let (key, now) = (&app.sender.key, app.clock.now());
     match wanted {
-        Subscribers::List { state, format } => list(app, state.as_deref(), *format),
+        Subscribers::List { state, query, format } => list(app, state.as_deref(), query.as_deref(), *format),
+        Subscribers::Tag(wanted) => profile::tag(app, wanted),
+        Subscribers::Attribute(wanted) => profile::attribute(app, wanted),
         Subscribers::Add(wanted) => add(app, wanted),
         Subscribers::Import(options) => super::import::import(app, options),
         Subscribers::Export { file, address } => export(app, file.as_deref(), address.as_deref()),
@@ -215,24 +236,32 @@ fn add(app: &App, wanted: &AddOptions) -> anyhow::Result<()> {
     }
     let source = wanted.consent.clone().unwrap_or_else(|| "put in by the operator".into());
     let consent = Consent { source, at: now, text: None };
-    let added = app.store().write(|w| {
-        let put = subscribers::put_within(
-            w,
-            key,
-            address.clone(),
-            preferences.clone(),
-            consent.clone(),
-            state,
-            now,
-        )?;
-        // Somebody on the list keeps their consent, unless another is named.
-        if wanted.consent.is_some() {
-            subscribers::set_consent(w, key, &put, &consent, now)?;
-        }
-        Ok::<_, anyhow::Error>(put)
-    })?;
+    let put = |w: &Unit<store::Write>| {
+        subscribers::put_within(w, key, address, preferences, consent.clone(), state, now)
+    };
+    let added = put_with_profile(app, wanted, &consent, put)?;
     outln!("{} gets {}, {}", added.address, added.preferences.language, added.preferences.cadence);
     Ok(())
+}
+
+/// Puts somebody on the list, with the tags and attributes of the command line.
+fn put_with_profile(
+    app: &App,
+    wanted: &AddOptions,
+    consent: &Consent,
+    put: impl FnOnce(&Unit<store::Write>) -> anyhow::Result<Subscriber>,
+) -> anyhow::Result<Subscriber> {
+    let (key, edits) = (&app.sender.key, profile::edits(&wanted.tags, &wanted.attribute)?);
+    app.store().write(|w| {
+        let put = put(w)?;
+        // Somebody on the list keeps their consent, unless another is named.
+        if wanted.consent.is_some() {
+            subscribers::set_consent(w, key, &put, consent, app.clock.now())?;
+        }
+        let profile = edits.iter().fold(put.profile.clone(), |profile, edit| edit.over(profile));
+        let change = ProfileChange { tags: Some(profile.tags), attributes: Some(profile.attributes) };
+        profiles::change(w, key, put, &change)
+    })
 }
 
 /// Pauses a subscriber who gets mail; others stay as they are.
@@ -267,7 +296,13 @@ fn export(app: &App, file: Option<&Path>, wanted: Option<&str>) -> anyhow::Resul
     Ok(table.flush()?)
 }
 
-fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Result<()> {
+fn list(
+    app: &App,
+    state: Option<&str>,
+    query: Option<&str>,
+    format: super::ListFormat,
+) -> anyhow::Result<()> {
+    let query = query.map_or(Ok(SegmentQuery::All), |text| profile::query(app, text))?;
     let wanted = state
         .map(|text| {
             SubscriberState::parse(text).ok_or_else(|| Usage(format!("no state is called \"{text}\"")))
@@ -275,29 +310,37 @@ fn list(app: &App, state: Option<&str>, format: super::ListFormat) -> anyhow::Re
         .transpose()?;
     let mut out = terminal::stdout();
     let (mut objects, lines) = (ObjectList::wanted(format), FittingLines::new());
+    let mut count = 0usize;
     let row = |subscriber: Subscriber| -> anyhow::Result<()> {
         if wanted.is_some_and(|wanted| wanted != subscriber.state) {
             return Ok(());
         }
-        let Subscriber { address, state, preferences, consent, created, last_issue, .. } = subscriber;
+        count += 1;
+        let Subscriber { address, state, preferences, consent, profile, created, last_issue, .. } =
+            subscriber;
         if let Some(objects) = &mut objects {
-            let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "created": created, "last_issue": last_issue });
+            let object = serde_json::json!({ "address": address.as_str(), "state": state.as_str(), "preferences": preferences, "consent": consent, "tags": profile.tags, "attributes": profile.attributes, "created": created, "last_issue": last_issue });
             return Ok(objects.put(&mut out, &object)?);
         }
         let last = last_issue.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         let line = format!(
-            "{:<32}  {:<12}  {:<5}  {:<28}  {last:<10}  {}",
+            "{:<32}  {:<12}  {:<5}  {:<28}  {last:<10}  {} {}",
             address,
             state.as_str(),
             preferences.language,
             preferences.cadence.to_string(),
-            preferences.interests.summary()
+            preferences.interests.summary(),
+            profile.summary()
         );
-        Ok(lines.put(&mut out, &line)?)
+        let line = line.trim_end();
+        Ok(lines.put(&mut out, line)?)
     };
-    app.store().read(|r| r.subscribers().each(row))?;
+    profiles::each(app.store(), &query, app.clock.now(), row)?;
     match objects {
         Some(objects) => objects.end(&mut out)?,
+        None if query != SegmentQuery::All => {
+            writeln!(out, "{} found", many(count, "subscriber", "subscribers"))?;
+        }
         None => writeln!(out, "{}", counts_line(app)?)?,
     }
     Ok(())

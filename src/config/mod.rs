@@ -7,6 +7,7 @@ mod brand;
 mod descriptions;
 mod fetch;
 mod mail;
+mod newsletter;
 mod outlet;
 mod parts;
 mod schema;
@@ -32,6 +33,7 @@ use admin::read_admin;
 use brand::read_brand;
 use fetch::read_fetch;
 use mail::read_mail;
+use newsletter::{read_newsletter, read_segments};
 use outlet::{read_send, read_webhook};
 use parts::{ConfigTexts, Faults};
 use schema::Recorder;
@@ -49,9 +51,10 @@ use crate::model::mail_address::Address;
 use crate::model::outlet::Outlet;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
+use crate::model::segment::SubscriberSegment;
 use crate::model::source::{Source, SourceList};
 use crate::model::store_url::StoreUrl;
-use crate::model::subscriber::Interests;
+use crate::model::subscriber::{Interests, SubscriptionOptions};
 use crate::model::topic::Topic;
 use crate::support::i18n::{self, LocaleFault};
 use crate::support::text::did_you_mean;
@@ -120,6 +123,8 @@ pub struct Config {
     pub templates_dir: PathBuf,
     pub mail: MailConfig,
     pub newsletter: Newsletter,
+    /// `[[segment]]`, in their order: one may name those before it.
+    pub segments: Vec<SubscriberSegment>,
     pub serve: ServeConfig,
     /// Who may sign in under `/admin`; while there is nobody, it is not there.
     pub admin_accounts: Vec<AdminAccount>,
@@ -198,6 +203,15 @@ impl Config {
         languages.sort();
         languages.dedup();
         languages
+    }
+
+    /// What subscribers can choose: the topics, and the partners with an enabled source.
+    pub fn subscription_options(&self) -> SubscriptionOptions {
+        let enabled = self.sources.iter().filter(|source| source.is_enabled);
+        let mut partners: Vec<String> = enabled.map(|source| source.partner.clone()).collect();
+        partners.sort();
+        partners.dedup();
+        SubscriptionOptions { topics: self.topics.iter().map(|topic| topic.id.clone()).collect(), partners }
     }
 
     /// The languages offered for pages and mails: those mentioned in the configuration that the interface has, the channel's own
@@ -365,7 +379,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     let defaults = root.table("defaults");
     let channel_section = root.table("channel");
     let public_url = channel_section.has("url");
-    let newsletter = read_newsletter(root.table("newsletter"));
+    let newsletter = read_newsletter(root.table("newsletter"), public_url);
     // An operator who only serves static files has no [newsletter]: a link to a form would lead nowhere.
     let channel = Channel {
         has_sign_up: root.has("newsletter") && newsletter.is_open,
@@ -388,6 +402,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         templates_dir: surroundings.folder.join("templates"),
         mail: read_mail(root.table("mail"), surroundings),
         newsletter,
+        segments: Vec::new(),
         serve: read_serve(root.table("serve")),
         admin_accounts: read_admin(&admin, surroundings),
         disk_min_bytes: read_alarms(root.table("alarms")),
@@ -406,9 +421,11 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         fetch,
         notes: Vec::new(),
     };
+    let config = Config { segments: read_segments(root, &config), ..config };
     check_unique(root, "source", config.sources.iter().map(|source| source.id.as_str()));
     note_same_addresses(root, &config.sources);
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
+    check_unique(root, "segment", config.segments.iter().map(|segment| segment.id.as_str()));
     check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
     for kind in ["webhook", "send"] {
         let own = |outlet: &&Outlet| outlet.kind.key() == kind;
@@ -568,17 +585,6 @@ fn known_topic(topics: &[Topic], id: &str) -> Result<String, String> {
     }
     let near = did_you_mean(id, topics.iter().map(|topic| topic.id.as_str()));
     Err(format!("no [[topic]] has the id \"{id}\"{near}"))
-}
-
-fn read_newsletter(section: Section) -> Newsletter {
-    Newsletter {
-        titles: section.by_language_text("title", i18n::parse_interface_language),
-        entries_max: section.number("max_entries", 30, 1..=500) as usize,
-        is_open: section.boolean("open", true),
-        has_welcome: section.boolean("welcome", false),
-        controller: section.string("controller"),
-        contact: section.parsed("contact", Address::parse),
-    }
 }
 
 fn read_serve(section: Section) -> ServeConfig {

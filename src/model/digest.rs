@@ -59,10 +59,30 @@ pub struct Newsletter {
     pub is_open: bool,
     /// Whether a welcome mail is sent after confirmation, with the stories of the last issue.
     pub has_welcome: bool,
+    /// When subscribers are asked whether they still want it, if they are.
+    pub reengagement: Option<Reengagement>,
     /// The controller of personal data, with a postal address.
     pub controller: Option<String>,
     /// Contact for questions about personal data.
     pub contact: Option<Address>,
+}
+
+/// When subscribers are asked whether they still want the newsletter, and what follows if they do not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reengagement {
+    /// After they last said so, in seconds.
+    pub after_seconds: u64,
+    /// The time to answer, in seconds.
+    pub within_seconds: u64,
+    pub without_answer: WithoutReengagement,
+}
+
+/// What becomes of subscribers who do not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutReengagement {
+    #[default]
+    Pause,
+    Unsubscribe,
 }
 
 impl Newsletter {
@@ -125,17 +145,23 @@ pub enum DigestId {
     Answer,
     /// Issues before they go, for their editors.
     Draft,
+    /// Mails that somebody wrote for a part of the list of subscribers.
+    Campaign,
+    /// Mails that ask subscribers whether they still want theirs.
+    Reengagement,
 }
 
 impl DigestId {
     /// The built-in digests.
-    pub const OWN: [DigestId; 6] = [
+    pub const OWN: [DigestId; 8] = [
         DigestId::Personal,
         DigestId::Operator,
         DigestId::Confirmation,
         DigestId::Welcome,
         DigestId::Answer,
         DigestId::Draft,
+        DigestId::Campaign,
+        DigestId::Reengagement,
     ];
 
     pub fn as_str(&self) -> &str {
@@ -147,14 +173,19 @@ impl DigestId {
             DigestId::Welcome => "_welcome",
             DigestId::Answer => "_answer",
             DigestId::Draft => "_draft",
+            DigestId::Campaign => "_campaign",
+            DigestId::Reengagement => "_reengagement",
         }
     }
 }
 
 impl DigestId {
+    /// The built-in digests that go to people who are on a list.
+    pub const OWN_LISTS: [DigestId; 3] = [DigestId::Personal, DigestId::Campaign, DigestId::Reengagement];
+
     /// Whether it is mail to people who are on a list.
     pub fn is_list(&self) -> bool {
-        matches!(self, DigestId::Configured(_) | DigestId::Personal)
+        matches!(self, DigestId::Configured(_)) || DigestId::OWN_LISTS.contains(self)
     }
 
     /// Whether it is mail that anybody can cause, to an address of their choice.
@@ -164,7 +195,10 @@ impl DigestId {
 
     /// The digest that the unsubscribe link in a mail of this one refers to.
     pub fn list(&self) -> &DigestId {
-        if *self == DigestId::Welcome { &DigestId::Personal } else { self }
+        match self {
+            DigestId::Welcome | DigestId::Campaign | DigestId::Reengagement => &DigestId::Personal,
+            own => own,
+        }
     }
 }
 

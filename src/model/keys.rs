@@ -33,6 +33,8 @@ keys! {
     RulingKey;
     /// An alarm.
     AlarmKey;
+    /// A mail that somebody wrote for a part of the list.
+    CampaignKey;
     /// What goes to an outlet; keys are in the order in which it was queued.
     PostKey;
     /// The number of a story in a publication, in the order of publication.

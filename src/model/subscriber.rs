@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::keys::EntryKey;
 use super::mail_address::Address;
+use super::profile::Profile;
 use super::schedule::Schedule;
 use crate::support::i18n;
 use crate::support::text::{did_you_mean, is_language_tag};
@@ -317,6 +318,7 @@ pub struct Subscriber {
     pub state: SubscriberState,
     pub preferences: Preferences,
     pub consent: Consent,
+    pub profile: Profile,
     pub created: Timestamp,
     pub last_issue: Option<Timestamp>,
     /// The last entry considered for an issue of this subscriber.

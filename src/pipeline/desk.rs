@@ -1,6 +1,7 @@
 //! The desk: editors rule on the next issue of a digest. Each ruling is one unit of work, so that two editors, or two processes, lose
 //! nothing of each other.
 
+pub mod reading;
 pub mod view;
 
 use std::collections::HashSet;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::digest;
 use crate::model::brand::Brand;
-use crate::model::digest::{Digest, ISSUES_LISTED, Newsletter};
+use crate::model::digest::{Digest, DigestId, ISSUES_LISTED, Newsletter};
 use crate::model::keys::{IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
 use crate::model::publication::{
@@ -686,14 +686,16 @@ impl Publisher<'_> {
         let language = self.catalog.channel.language.as_str();
         let t = phrases(language);
         let mut lists = Vec::new();
-        for digest in digests {
-            let issues = store.read(|r| r.mailing().last_issues(&digest.id, ISSUES_LISTED))?;
+        let campaigns = self.newsletter.title(language, self.catalog.channel);
+        let own = digests.iter().map(|digest| (&digest.id, digest.title.as_str()));
+        for (digest, title) in own.chain([(&DigestId::Campaign, campaigns)]) {
+            let issues = store.read(|r| r.mailing().last_issues(digest, ISSUES_LISTED))?;
             let issues: Vec<_> = issues
                 .into_iter()
                 .map(|(name, subject, at)| json!({ "name": name, "subject": subject, "date": long_date(at.to_zoned_datetime(TimeZone::UTC).date(), language) }))
                 .collect();
             if !issues.is_empty() {
-                lists.push(json!({ "title": digest.title, "issues": issues }));
+                lists.push(json!({ "title": title, "issues": issues }));
             }
         }
         let data = json!({ "title": self.catalog.channel.title, "heading": t["issues"], "language": t["lang"], "is_private": false, "base": self.catalog.channel.path(), "digests": lists, "t": t });

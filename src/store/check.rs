@@ -4,7 +4,7 @@ use super::Result;
 use super::unit::{Read, Unit};
 
 /// What must not be: each a query for the number of rows, and what they are.
-const FAULTS: [(&str, &str); 13] = [
+const FAULTS: [(&str, &str); 15] = [
     ("SELECT count(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM story WHERE story.pk = entry.story)", "entries without a story"),
     ("SELECT count(*) FROM story WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.story = story.pk)", "stories without an entry"),
     ("SELECT count(*) FROM source WHERE entries <> (SELECT count(*) FROM entry WHERE entry.source = source.id)", "sources whose number of entries is wrong"),
@@ -25,6 +25,8 @@ const FAULTS: [(&str, &str); 13] = [
     ("SELECT count(*) FROM delivery WHERE NOT EXISTS (SELECT 1 FROM issue WHERE issue.pk = delivery.issue)", "deliveries of no issue"),
     ("SELECT count(*) FROM issue_story WHERE NOT EXISTS (SELECT 1 FROM issue WHERE issue.pk = issue_story.issue)", "stories told by no issue"),
     ("SELECT count(*) FROM source_day WHERE entries < 1", "days of sources on which they brought less than an entry"),
+    ("SELECT count(*) FROM campaign WHERE state NOT IN ('scheduled', 'sending', 'sent', 'cancelled')", "campaigns in no known state"),
+    ("SELECT count(*) FROM campaign WHERE state IN ('sending', 'sent') AND issue IS NULL OR (ended IS NULL) <> (state IN ('scheduled', 'sending'))", "campaigns that are neither waiting, under way nor over"),
     ("SELECT count(*) FROM ruling WHERE a >= b", "rulings the wrong way round"),
 ];
 

@@ -150,13 +150,13 @@ impl<A> Mailing<'_, A> {
     /// may be refused again, then those that wait longest. One that is still `sending` when its lease has run out was cut off after
     /// it was handed over: it is due again, under the same Message-ID. `leased` is now by the clock of leases.
     pub fn due(&self, now: Timestamp, leased: Timestamp, digest: Option<&DigestId>) -> Result<Due> {
+        let lists = DigestId::OWN_LISTS.map(|digest| format!("'{digest}'")).join(", ");
         let of_state = |state: &str, limit: &str| {
             format!(
-                "SELECT delivery.pk, next_attempt, issue.digest <> '{}', attempts > 0 OR last_error IS NOT NULL, substr(issue.digest, 1, 1) <> '_' OR issue.digest = '{}'
+                "SELECT delivery.pk, next_attempt, issue.digest <> '{}', attempts > 0 OR last_error IS NOT NULL, substr(issue.digest, 1, 1) <> '_' OR issue.digest IN ({lists})
                  FROM delivery JOIN issue ON issue.pk = delivery.issue
                  WHERE state = '{state}' AND next_attempt {limit} AND lease_end <= ?4 AND (CAST(?3 AS TEXT) IS NULL OR issue.digest = ?3)",
-                DigestId::Operator,
-                DigestId::Personal
+                DigestId::Operator
             )
         };
         let parts: Vec<String> = ["pending", "sending"]
@@ -259,10 +259,11 @@ impl<A> Mailing<'_, A> {
             "SELECT pk, CASE WHEN ?3 = 1 AND name <> '' THEN name END FROM issue WHERE digest = ?1 AND slot < ?2
              AND (?3 = 1 OR name = '' OR slot < (SELECT slot FROM issue WHERE digest = ?1 AND name <> '' ORDER BY slot DESC LIMIT 1 OFFSET {}))
              AND slot < (SELECT max(slot) FROM issue WHERE digest = ?1) AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.issue = issue.pk) AND NOT EXISTS (SELECT 1 FROM issue_story WHERE issue_story.issue = issue.pk)
+             AND NOT EXISTS (SELECT 1 FROM campaign WHERE campaign.issue = issue.pk)
              LIMIT {issues_max}",
             listed.saturating_sub(1)
         );
-        let is_own = !matches!(digest, DigestId::Configured(_));
+        let is_own = !matches!(digest, DigestId::Configured(_) | DigestId::Campaign);
         self.db.rows(&sql, params![digest, millis(limit), is_own], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 

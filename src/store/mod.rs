@@ -5,6 +5,7 @@
 mod admin;
 mod alarms;
 mod api_tokens;
+mod campaigns;
 mod check;
 mod desk;
 mod driver;
@@ -24,6 +25,7 @@ mod plans;
 mod pool;
 mod posts;
 mod publishing;
+mod reengagement;
 mod refusals;
 mod revisions;
 #[cfg(test)]
@@ -52,6 +54,7 @@ use crate::support::files;
 
 pub use admin::{COUNTED_MAX, MailCounts, MailDay, SourceDay, day_number, days_before};
 pub use alarms::ListChange;
+pub use campaigns::{ChosenRecipients, NewCampaign};
 pub use entries::{EntryFilter, MarkupScope};
 pub use feature_index::{PostingBuffer, SlotPosting};
 pub use hub::Push;
@@ -61,6 +64,7 @@ pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, Wh
 pub use near_pairs::NearPair;
 pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
+pub use reengagement::{AskedSubscriber, QuestionMail, ReengagementMarks};
 pub use refusals::{AcceptedAtDomain, NewRefusal, RefusedAlike};
 pub use sources::{RobotsFile, SourceRow};
 pub use subscribers::{Delivered, GroupIssue, InterestGroup, PAGE, SignUp};

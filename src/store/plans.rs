@@ -17,6 +17,7 @@ use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, DraftKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
+use crate::model::profile::Profile;
 use crate::model::publication::PublicationKey;
 use crate::model::sketch::Sketch;
 use crate::model::source::FetchState;
@@ -85,6 +86,7 @@ fn subscriber() -> Subscriber {
         last_issue: None,
         created: at(0),
         consent: Consent { source: "test".into(), at: at(0), text: None },
+        profile: Profile::default(),
     }
 }
 
@@ -110,6 +112,8 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_alarms(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
+        write_campaigns(w)?;
+        write_reengagement(w)?;
         write_hub(w)?;
         write_subscriptions(w)?;
         hold_up(w, claimed)?;
@@ -370,6 +374,36 @@ fn write_subscribers(w: &Unit<Write>) -> Result<()> {
     Ok(())
 }
 
+fn write_campaigns(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    let new = NewCampaign { hash: "h", subject: "S", selection: "all", source: "", at: now, now };
+    let campaign = w.campaigns().put(&new)?;
+    w.campaigns().due(now)?;
+    let issue = w.campaigns().begin(campaign, &issue(), now)?.ok_or(StoreError::Busy)?;
+    w.campaigns().begun(issue)?;
+    let recipients = [("c@x.example".to_owned(), "c1".to_owned())];
+    let chosen = ChosenRecipients { campaign, issue, recipients: &recipients, last: 1, is_end: true, now };
+    w.campaigns().queue(&chosen)?;
+    w.campaigns().delivery_counts(issue)?;
+    w.campaigns().get(campaign)?;
+    w.campaigns().of_file("h")?;
+    w.campaigns().latest(10)?;
+    w.campaigns().cancel(campaign, now).map(drop)
+}
+
+fn write_reengagement(w: &Unit<Write>) -> Result<()> {
+    let (now, issue) = (at(NOW), issue());
+    w.subscribers().set_profile("h", &Profile::default())?;
+    let asked = w.subscribers().to_be_asked(now, 10)?;
+    let asked: Vec<&AskedSubscriber> = asked.iter().collect();
+    w.subscribers().ask(&issue, &asked, now, |number, _| format!("r{number}"))?;
+    w.subscribers().unanswered(now, 10)?;
+    w.subscribers().last_asked("a@x.example")?;
+    w.subscribers().set_asked(1, None)?;
+    w.subscribers().note_confirmed("h", now)?;
+    w.subscribers().reengagement("h").map(drop)
+}
+
 fn write_hub(w: &Unit<Write>) -> Result<()> {
     let now = at(NOW);
     w.hub().put_subscriber("c", "t", "s", at(5_000))?;
@@ -604,6 +638,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("admin", include_str!("admin.rs")),
         ("alarms", include_str!("alarms.rs")),
         ("api_tokens", include_str!("api_tokens.rs")),
+        ("campaigns", include_str!("campaigns.rs")),
         ("desk", include_str!("desk.rs")),
         ("entries", include_str!("entries.rs")),
         ("hub", include_str!("hub.rs")),
@@ -613,6 +648,7 @@ fn call_sites() -> Vec<(String, u32)> {
         ("intake", include_str!("intake.rs")),
         ("posts", include_str!("posts.rs")),
         ("publishing", include_str!("publishing.rs")),
+        ("reengagement", include_str!("reengagement.rs")),
         ("refusals", include_str!("refusals.rs")),
         ("sources", include_str!("sources.rs")),
         ("stories", include_str!("stories.rs")),

@@ -12,6 +12,7 @@ use super::{Result, StoreError, Unit, millis, time};
 use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::keys::{DeliveryKey, EntryKey, IssueKey};
 use crate::model::mail_address::Address;
+use crate::model::profile::Profile;
 use crate::model::subscriber::{Cadence, Consent, Interests, Preferences, Subscriber, SubscriberState};
 
 /// Subscribers who are due now and get the same issue.
@@ -62,21 +63,27 @@ pub struct Delivered {
 /// Members of a group served in one unit; other units get their turn in between.
 pub const PAGE: usize = 2_000;
 
-const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text";
+const COLUMNS: &str = "pk, address, state, language, tastes, schedule, seen, last_issue, created, consent_source, consent_at, consent_text, tags, attributes";
 
 /// Reads a row; one that was tampered with is an error, not a guess, since mail would go to the wrong people.
 fn subscriber(row: &Row) -> rusqlite::Result<Result<(i64, Subscriber)>> {
     let (address, state, interests, schedule): (String, String, String, String) =
         (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
+    let (tags, attributes): (String, String) = (row.get(12)?, row.get(13)?);
     let read = || {
         Ok::<_, String>((
             Address::parse(&address)?,
             SubscriberState::parse(&state).ok_or_else(|| format!("no state is called \"{state}\""))?,
             serde_json::from_str(&interests).map_err(|error| error.to_string())?,
             Cadence::parse(&schedule)?,
+            Profile {
+                tags: serde_json::from_str(&tags).map_err(|error| format!("tags: {error}"))?,
+                attributes: serde_json::from_str(&attributes)
+                    .map_err(|error| format!("attributes: {error}"))?,
+            },
         ))
     };
-    let (address, state, interests, cadence) = match read() {
+    let (address, state, interests, cadence, profile) = match read() {
         Ok(read) => read,
         Err(error) => return Ok(Err(StoreError::Corrupt(error))),
     };
@@ -88,12 +95,21 @@ fn subscriber(row: &Row) -> rusqlite::Result<Result<(i64, Subscriber)>> {
         last_issue: row.get::<Option<i64>>(7)?.map(time),
         created: time(row.get(8)?),
         consent: Consent { source: row.get(9)?, at: time(row.get(10)?), text: row.get(11)? },
+        profile,
     };
     Ok(Ok((row.get(0)?, subscriber)))
 }
 
 fn interests_text(interests: &Interests) -> String {
     serde_json::to_string(interests).unwrap_or_default()
+}
+
+fn tags_text(profile: &Profile) -> String {
+    serde_json::to_string(&profile.tags).unwrap_or_default()
+}
+
+fn attributes_text(profile: &Profile) -> String {
+    serde_json::to_string(&profile.attributes).unwrap_or_default()
 }
 
 /// The entries that a subscriber is owed, as `owed_text` wrote them.
@@ -319,9 +335,9 @@ impl Subscribers<'_, Write> {
 
     /// Inserts or updates a subscriber; the next issue is due at `next_slot`.
     pub fn put(&self, hash: &str, subscriber: &Subscriber, next_slot: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12,
+        let sql = "INSERT INTO subscriber (address, hash, state, language, tastes, schedule, seen, next_slot, created, consent_source, consent_at, consent_text, tags, attributes)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                   ON CONFLICT (hash) DO UPDATE SET state = ?3, language = ?4, tastes = ?5, schedule = ?6, seen = ?7, next_slot = ?8, consent_source = ?10, consent_at = ?11, consent_text = ?12, tags = ?13, attributes = ?14,
                        owed = CASE WHEN subscriber.state = 'active' THEN subscriber.owed ELSE '' END";
         let parameters = params![
             subscriber.address.as_str(),
@@ -336,9 +352,17 @@ impl Subscribers<'_, Write> {
             subscriber.consent.source,
             millis(subscriber.consent.at),
             subscriber.consent.text,
+            tags_text(&subscriber.profile),
+            attributes_text(&subscriber.profile),
         ];
         self.db.execute(sql, parameters)?;
         Ok(())
+    }
+
+    /// Stores what is noted of a subscriber.
+    pub fn set_profile(&self, hash: &str, profile: &Profile) -> Result<()> {
+        let sql = "UPDATE subscriber SET tags = ?2, attributes = ?3 WHERE hash = ?1";
+        self.db.execute(sql, params![hash, tags_text(profile), attributes_text(profile)]).map(drop)
     }
 
     /// Stores the entries whose stories were held back from the last mail to a subscriber.

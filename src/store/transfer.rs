@@ -17,13 +17,16 @@ const ROWS_TOGETHER: usize = 1_000;
 /// What belongs to one database only: what its workers hold, which words are still to be indexed there, and who signed in there.
 const OWN_TABLES: [&str; 3] = ["admin_session", "lease", "unindexed"];
 /// Columns of JSON, in whichever table.
-const JSON_COLUMNS: [&str; 7] = ["contents", "details", "events", "owed", "state", "tastes", "topics"];
+const JSON_COLUMNS: [&str; 9] =
+    ["attributes", "contents", "details", "events", "owed", "state", "tags", "tastes", "topics"];
 /// Columns of times. `published` is one of entries only.
-const TIME_COLUMNS: [&str; 15] = [
+const TIME_COLUMNS: [&str; 17] = [
+    "asked_at",
     "at",
     "begin",
     "changed",
     "closed",
+    "confirmed_at",
     "consent_at",
     "created",
     "expires",

@@ -63,6 +63,8 @@ views! {
     Mailing, mailing;
     /// Subscribers, suppressions and returned mail.
     Subscribers, subscribers;
+    /// Mails that somebody wrote for a part of the list.
+    Campaigns, campaigns;
     /// Drafts of issues, and what editors ruled on them.
     Desk, desk;
     /// What is wrong with the installation.

@@ -5,7 +5,7 @@ use super::{dates, sheet};
 use crate::model::subscriber::SubscriberState;
 
 /// The columns of an export; an import may omit all but the first, and have them in any order.
-pub(super) const COLUMNS: [&str; 12] = [
+pub(super) const COLUMNS: [&str; 14] = [
     "address",
     "state",
     "language",
@@ -18,7 +18,14 @@ pub(super) const COLUMNS: [&str; 12] = [
     "consent_at",
     "created",
     "consent_text",
+    TAGS,
+    ATTRIBUTES,
 ];
+const TAGS: &str = "tags";
+const ATTRIBUTES: &str = "attributes";
+/// What programs call the columns of what is noted of a person.
+const TAG_NAMES: [&str; 6] = [TAGS, "tag", "labels", "label", "etiquetas", "etiquettes"];
+const ATTRIBUTE_NAMES: [&str; 4] = [ATTRIBUTES, "attribs", "custom attributes", "metadata"];
 /// Other names of these columns in our own tables, and the columns that replace a schedule.
 const ALSO: [&str; 6] = ["email", "e-mail", "cadence", "hour", "timezone", "consent"];
 /// Maximum number of distinct states; no mailing program has as many.
@@ -35,6 +42,9 @@ pub(super) struct Columns {
     pub(super) address: usize,
     pub(super) count: usize,
     pub(super) is_own: bool,
+    /// The columns of tags, and of attributes as an object of JSON.
+    pub(super) tags: Option<usize>,
+    pub(super) attributes: Option<usize>,
     /// Whether it has the columns of an export of people who left, of a program that writes those to a file of their own.
     pub(super) is_of_refusals: bool,
 }
@@ -69,14 +79,26 @@ impl Columns {
             let name = name.to_ascii_lowercase();
             name.is_empty() || COLUMNS.contains(&name.as_str()) || ALSO.contains(&name.as_str())
         };
+        // Any table may have tags; those of our own stand beside a state, which says who left.
+        let called =
+            |wanted: &[&str]| names.iter().position(|name| wanted.contains(&words::plain(name).as_str()));
+        let (tags, attributes) = (called(&TAG_NAMES), called(&ATTRIBUTE_NAMES));
         Ok(Columns {
             address,
             count: names.len(),
-            is_own: names.iter().all(is_ours),
+            is_own: names.iter().all(is_ours)
+                && (tags.or(attributes).is_none() || called(&["state"]).is_some()),
+            tags,
+            attributes,
             is_of_refusals: is_of_refusals(names),
             names: names.clone(),
             known,
         })
+    }
+
+    /// Whether a column holds what was noted here: no word in it says who left.
+    pub(super) fn is_own_note(&self, at: usize) -> bool {
+        self.is_own && (self.tags == Some(at) || self.attributes == Some(at))
     }
 
     /// Whether a column has a name of a language that writes the day of a date first.

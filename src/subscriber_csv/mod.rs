@@ -3,6 +3,7 @@
 
 mod columns;
 mod dates;
+mod notes;
 mod program;
 mod row;
 mod sheet;
@@ -96,6 +97,7 @@ fn keep(table: &mut CsvTable, seen: &mut HashMap<String, usize>, row: CsvRow) {
 mod tests {
     use super::*;
     use crate::model::keys::EntryKey;
+    use crate::model::profile::Profile;
     use crate::model::subscriber::{Consent, Subscriber, SubscriberState, SubscriptionOptions};
 
     fn subscription_options() -> SubscriptionOptions {
@@ -476,8 +478,38 @@ mod tests {
     }
 
     #[test]
+    fn tags_and_attributes_are_kept_where_the_table_has_them() {
+        for (text, tags, attributes) in [
+            (
+                "uuid,email,name,attributes,status,created_at\n1,a@x.org,A,\"{\"\"City\"\": \"\"Lima\"\", \"\"of\"\": [1, 2], \"\"n n\"\": 3, \"\"x\"\": {}}\",enabled,\n",
+                "",
+                "city=Lima n_n=3 of=1, 2",
+            ),
+            (
+                "Email Address,First Name,OPTIN_TIME,CONFIRM_TIME,LEID,EUID,TAGS\na@x.org,A,2021-02-03 10:11:12,2021-02-03 10:11:12,1,x,\"\"\"VIP\"\",\"\"2021 board\"\"\"\n",
+                "#2021 board #vip",
+                "",
+            ),
+            ("id,email,subscribed_to_emails,labels\n1,a@x.org,true,\"VIP,Members\"\n", "#members #vip", ""),
+            ("email,tags,metadata\na@x.org,\"a, b\",\"{\"\"k\"\": \"\"v\"\"}\"\n", "#a #b", "k=v"),
+            ("email,name\na@x.org,Ana\n", "", ""),
+        ] {
+            let table = read_text(text);
+            let noted = table.rows[0].profile.over(Profile::default());
+            let want = [tags, attributes].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+            assert_eq!(noted.summary(), want.join(" "), "{text} {table:?}");
+        }
+        // What cannot be one here is left out, and said; in a table of ours it is a fault.
+        let table = read_text(&format!("email,tags\na@x.org,\"{},b\"\n", "x".repeat(61)));
+        assert!(table.hints[0].1.contains("is no tag"), "{table:?}");
+        assert_eq!(table.rows[0].profile.over(Profile::default()).summary(), "#b");
+        let table = read_text(&format!("email,state,tags\na@x.org,active,{}\n", "x".repeat(61)));
+        assert!(table.faults[0].1.contains("is no tag"), "{table:?}");
+    }
+
+    #[test]
     fn what_was_exported_is_imported_alike() {
-        let text = "address,state,language,languages,topics,without,partners,schedule,consent_source,consent_at,created,consent_text\nana+x@example.org,paused,fr,es;fr,,climate,\"UCLG, the network\",monthly 1 9:00 Europe/Madrid,paper form,2022-01-02T03:04:05Z,2022-10-17T08:00:00Z,\"Yes, all\"\n";
+        let text = "address,state,language,languages,topics,without,partners,schedule,consent_source,consent_at,created,consent_text,tags,attributes\nana+x@example.org,paused,fr,es;fr,,climate,\"UCLG, the network\",monthly 1 9:00 Europe/Madrid,paper form,2022-01-02T03:04:05Z,2022-10-17T08:00:00Z,\"Yes, all\",'-x;stop;vip,\"{\"\"town\"\":\"\"Lima\"\"}\"\n";
         let table = read_text(text);
         assert!(table.faults.is_empty(), "{:?}", table.faults);
         let row = &table.rows[0];
@@ -491,6 +523,7 @@ mod tests {
                 at: row.consent_at,
                 text: row.consent_text.clone(),
             },
+            profile: row.profile.over(Profile::default()),
             created: "2022-10-17T08:00:00Z".parse().unwrap(),
             last_issue: None,
             seen: EntryKey::BEFORE_ALL,

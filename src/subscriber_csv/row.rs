@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::columns::{Columns, cell};
 use super::dates::{self, Order};
+use super::notes::profile;
 use super::sheet;
 use super::table::{CsvRow, PreferenceColumns, RowDecision, TableContext};
 use super::words::{self, CellMeaning, Column, MailingStatus};
@@ -50,7 +51,7 @@ fn status_of(column: &Column, name: &str, text: &str) -> Result<Option<MailingSt
 /// The verdict on a person: the gravest of all columns, with the reason.
 fn verdict(columns: &Columns, cells: &[String], file: &str) -> Result<(MailingStatus, String), UnknownState> {
     let mut found = (MailingStatus::Active, String::new());
-    for (at, column) in &columns.known {
+    for (at, column) in columns.known.iter().filter(|(at, _)| !columns.is_own_note(*at)) {
         let (name, text) = (&columns.names[*at], cell(cells, *at));
         if let Some(verdict) = status_of(column, name, text)?.filter(|verdict| *verdict > found.0) {
             found = (
@@ -233,6 +234,15 @@ fn consent_source(columns: &Columns, cells: &[String], file: &str) -> String {
     if dates::is_date(text) { format!("{name} in {file}") } else { String::new() }
 }
 
+fn fate(verdict: MailingStatus) -> RowDecision {
+    match (verdict, verdict.refusal()) {
+        (_, Some(state)) => RowDecision::Refused(state),
+        (MailingStatus::LeftOut, _) => RowDecision::LeftOut,
+        (MailingStatus::Paused, _) => RowDecision::In(SubscriberState::Paused),
+        _ => RowDecision::In(SubscriberState::Active),
+    }
+}
+
 pub(super) fn row(
     columns: &Columns,
     cells: &[String],
@@ -247,6 +257,7 @@ pub(super) fn row(
     let mut chosen = preferences(columns, cells, reading);
     let is_out = matches!(&said, Ok((verdict, _)) if *verdict >= MailingStatus::LeftOut);
     let mut at = consent_at(columns, cells, order, reading.now);
+    let mut noted = profile(columns, cells);
     if is_out {
         // A person who must not get mail is recorded, whatever else is wrong with the row.
         let none = || reading.options.preferences(&Choice::default(), reading.language);
@@ -254,20 +265,24 @@ pub(super) fn row(
             none().map(|chosen| ((chosen, PreferenceColumns::default()), None)).map_err(|_| Vec::new())
         });
         at = at.or(Ok(None));
+        noted = noted.or_else(|_| Ok(Default::default()));
     }
+    let noted = noted.map_err(|found| faults.extend(found));
     let chosen = chosen.map_err(|found| faults.extend(found));
     let at = at.map_err(|fault| faults.push(fault));
-    let (Ok(address), Ok((verdict, why)), Ok(((preferences, chosen), hint)), Ok(said_at)) =
-        (address, said, chosen, at)
+    let (
+        Ok(address),
+        Ok((verdict, why)),
+        Ok(((preferences, chosen), hint)),
+        Ok(said_at),
+        Ok((profile, unread)),
+    ) = (address, said, chosen, at, noted)
     else {
         return Err(faults);
     };
-    let fate = match (verdict, verdict.refusal()) {
-        (_, Some(state)) => RowDecision::Refused(state),
-        (MailingStatus::LeftOut, _) => RowDecision::LeftOut,
-        (MailingStatus::Paused, _) => RowDecision::In(SubscriberState::Paused),
-        _ => RowDecision::In(SubscriberState::Active),
-    };
+    let hints: Vec<String> = hint.into_iter().chain(unread).collect();
+    let hint = (!hints.is_empty()).then(|| hints.join("; "));
+    let fate = fate(verdict);
     let left_at = left_at(columns, cells, order);
     let consent_source = consent_source(columns, cells, reading.file);
     let text = columns.first(cells, Column::ConsentText).0;
@@ -285,6 +300,7 @@ pub(super) fn row(
         has_consent_at,
         left_at,
         consent_text,
+        profile,
     };
     Ok((row, hint))
 }

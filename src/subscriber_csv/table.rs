@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::mail_address::Address;
+use crate::model::profile::ProfileChange;
 use crate::model::subscriber::{Cadence, Preferences, SubscriberState, SubscriptionOptions};
 
 /// The outcome for a person in an imported table.
@@ -81,6 +82,8 @@ pub struct CsvRow {
     /// When they left, if the table says so: the end of that day where it names no hour.
     pub left_at: Option<Timestamp>,
     pub consent_text: Option<String>,
+    /// Tags and attributes, where the table has columns of them.
+    pub profile: ProfileChange,
 }
 
 /// A fault or hint with its line number.

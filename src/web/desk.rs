@@ -12,16 +12,19 @@ use super::forms::Form;
 use super::state::{AppState, failed};
 use super::subscriptions::{SharedState, catalog, is_foreign, language, message, with};
 use crate::digest::web_version;
+use crate::model::address::parse_web_url;
 use crate::model::admin::AdminRole;
 use crate::model::desk::{DeskAction, DeskField, DeskText, Draft, HandStory};
 use crate::model::digest::{Digest, Issue};
 use crate::model::keys::{DraftKey, EntryKey, RulingKey};
 use crate::model::token::DESK;
+use crate::pipeline::desk::reading::read_story;
 use crate::pipeline::desk::view::{DeskView, view};
 use crate::pipeline::desk::{self, DeskOutcome};
 use crate::pipeline::mail::drafts::{account_hash, when};
 use crate::pipeline::mail::queue;
 use crate::support::i18n::{capitalized, default_language, known, language_of, phrases, said};
+use crate::support::text::is_language_tag;
 
 /// Rulings and previews of one editor in an hour.
 const RULINGS_PER_HOUR: u32 = 1_200;
@@ -38,6 +41,9 @@ pub(super) struct DeskQuery {
     story: i64,
     #[serde(default)]
     part: String,
+    /// `light` or `dark`, and `wide` or `narrow`, with a hyphen between.
+    #[serde(default)]
+    look: String,
 }
 
 /// An editor at the desk of an issue that has not gone yet.
@@ -108,6 +114,9 @@ pub(super) async fn rule(
     if !session.may_go_on() {
         return message(&app, StatusCode::TOO_MANY_REQUESTS, session.language, "too_many", json!({}));
     }
+    if form.one("do") == "read" {
+        return session.read(&form).await;
+    }
     session.rule(&form, &headers).unwrap_or_else(|error| failed(&error))
 }
 
@@ -120,7 +129,7 @@ pub(super) async fn preview(
 ) -> Response {
     match session(&app, &token, &asked.l) {
         Ok(Some(session)) if session.may_go_on() => {
-            session.preview(&asked.part).unwrap_or_else(|error| failed(&error))
+            session.preview(&asked).unwrap_or_else(|error| failed(&error))
         }
         Ok(Some(session)) => {
             message(&app, StatusCode::TOO_MANY_REQUESTS, session.language, "too_many", json!({}))
@@ -257,15 +266,58 @@ impl DeskSession<'_> {
         Ok(stories.find(|story| story.id == id).map(|story| EntryKey(story.key)))
     }
 
-    fn preview(&self, part: &str) -> anyhow::Result<Response> {
+    /// Reads the page of a story, and shows the form with what it says: nothing is ruled yet.
+    async fn read(&self, form: &Form) -> Response {
+        let (t, asked) = (phrases(self.language), DeskQuery::default());
+        let (client, now) = (&self.app.refresher.client, self.app.clock.now());
+        let read = match parse_web_url(form.one("url")) {
+            Ok(url) => read_story(client, &url, now).await.map_err(|error| {
+                // The editor is told that it cannot be read, and the operator why.
+                tracing::info!(url = url.as_str(), "the page of a story by hand cannot be read: {error}");
+            }),
+            Err(_) => Err(()),
+        };
+        match read {
+            Ok(story) => {
+                let entered = json!({
+                    "title": story.title, "text": story.text, "url": story.url, "topic": form.one("topic"),
+                    "story_language": story.language,
+                });
+                self.page(StatusCode::OK, &asked, json!({ "entered": entered, "is_read": true }))
+            }
+            Err(()) => {
+                let entered: Value =
+                    form.pairs().iter().cloned().map(|(name, value)| (name, json!(value))).collect();
+                let more = json!({ "fault": t["desk_unread"], "entered": entered });
+                self.page(StatusCode::UNPROCESSABLE_ENTITY, &asked, more)
+            }
+        }
+    }
+
+    fn preview(&self, asked: &DeskQuery) -> anyhow::Result<Response> {
         let (app, context) = (self.app, self.app.mail_context());
         let issue = queue::preview_in(&app.refresher.store, context, self.digest, self.language)?;
-        let (kind, text) = match part {
+        let (kind, text) = match asked.part.as_str() {
             "text" => ("text/plain; charset=utf-8", web_text(&issue, &app.channel.url)),
-            _ => ("text/html; charset=utf-8", web_version(&issue, &app.channel.url)),
+            _ => ("text/html; charset=utf-8", looking(web_version(&issue, &app.channel.url), &asked.look)),
         };
         Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response())
     }
+}
+
+/// A mail as it looks in light or dark colours, and as narrow as on a phone, whatever the browser prefers.
+fn looking(html: String, look: &str) -> String {
+    const COLOURS: &str = "@media (prefers-color-scheme: dark)";
+    let has = |word: &str| look.split('-').any(|own| own == word);
+    let html = match (has("dark"), has("light")) {
+        (true, _) => html.replace(COLOURS, "@media all"),
+        (_, true) => html.replace(COLOURS, "@media not all"),
+        _ => html,
+    };
+    if !has("narrow") {
+        return html;
+    }
+    html.replacen("</head>", "<style>html { max-width: 375px; margin: 0 auto; }</style>\n</head>", 1)
 }
 
 /// The text part without the placeholders of links.
@@ -306,7 +358,9 @@ fn wanted(session: &DeskSession, form: &Form) -> Wanted {
             let topic = session.app.topics.iter().find(|topic| topic.id == form.one("topic"));
             let topic = topic.map(|topic| topic.id.clone());
             let (title, text, url) = (form.one("title"), form.one("text"), form.one("url"));
-            match HandStory::new(title, text, url, topic, session.language) {
+            let own = form.one("story_language");
+            let language = if is_language_tag(own) { own } else { session.language };
+            match HandStory::new(title, text, url, topic, language) {
                 Ok(story) => vec![DeskAction::Add(story)],
                 Err(_) => return Wanted::Faulty("desk_incomplete"),
             }

@@ -232,6 +232,7 @@ fn router(app: Arc<AppState>) -> Router {
             get(subscriptions::show_preferences).post(subscriptions::change_preferences),
         )
         .route("/preferences/{token}/data", get(subscriptions::data))
+        .route("/preferences/{token}/keep", get(subscriptions::show_keep).post(subscriptions::keep))
         .route("/unsubscribe/{token}", get(subscriptions::show_leave).post(subscriptions::leave))
         .route("/desk/{token}", get(desk::show).post(desk::rule))
         .route("/desk/{token}/preview", get(desk::preview))

@@ -19,6 +19,7 @@ use crate::model::admin::AdminAccount;
 use crate::model::channel::Channel;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, PublicationList};
+use crate::model::segment::SubscriberSegment;
 use crate::model::source::SourceList;
 use crate::model::subscriber::SubscriptionOptions;
 use crate::model::topic::Topic;
@@ -47,6 +48,7 @@ pub struct AppState {
     /// Who may sign in under `/admin`.
     pub admin_accounts: Vec<AdminAccount>,
     pub subscription_options: SubscriptionOptions,
+    pub segments: Vec<SubscriberSegment>,
     pub sender: Sender,
     pub templates: Templates,
     pub clock: Clock,

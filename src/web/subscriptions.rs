@@ -1,6 +1,7 @@
 //! Signing up, confirming, changing preferences and leaving. A GET changes nothing, since mail scanners follow every link; no
 //! response reveals whether an address is known.
 
+mod keep;
 mod preferences;
 mod sign_up;
 
@@ -13,6 +14,7 @@ use axum::response::Response;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+pub(super) use self::keep::{keep, show_keep};
 pub(super) use self::preferences::{change_preferences, data, show_preferences};
 pub(super) use self::sign_up::{api, send_form, show_form};
 use super::state::{AppState, failed};

@@ -321,6 +321,51 @@ fn editors_get_the_draft_once_and_in_time_whoever_sends_it() {
 }
 
 #[test]
+fn a_story_is_added_by_its_address_with_what_its_page_says() {
+    let text = "Vengan todos a bailar en la plaza del pueblo, con música y comida para todos. ".repeat(8);
+    let page = format!(
+        "<html lang=\"es\"><head><title>x</title><meta property=\"og:title\" content=\"Una fiesta &amp; m&aacute;s\">\
+         <meta property=\"og:description\" content=\"Con m&uacute;sica.\"></head><body><main><h1>Una fiesta</h1><p>{text}</p></main></body></html>"
+    );
+    let server = Server::start(move |request| match request.target.as_str() {
+        "/story" => Reply::ok(page.clone()),
+        "/gone" => Reply::new(404, "nothing"),
+        _ => Reply::ok(feed(2)),
+    });
+    let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));
+    app.at("2022-10-21T05:10:00Z").ok(&["run"]);
+    app.ok(&["desk", "read", &server.url("/story")]);
+    assert!(!key(&app, "Una fiesta & más").is_empty());
+    let ran = app.run(&["desk", "read", &server.url("/gone")]);
+    assert!(ran.code == 1 && ran.stderr.contains("cannot be read"), "{}", ran.stderr);
+    app.ok(&["desk", "undo"]);
+
+    let ana = desk_of(&app, "ana@example.org");
+    let service = Service::start(&app);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let before = shown(&app);
+    let (status, page) =
+        service.ask("POST", &ana, form, &format!("l=en&do=read&url={}", server.url("/story")));
+    for part in
+        ["value=\"Una fiesta &amp; más\"", ">Con música.</textarea>", "name=\"story_language\" value=\"es\""]
+    {
+        assert!(status == 200 && page.contains(part), "{part}: {status} {page}");
+    }
+    assert_eq!(shown(&app), before, "it is only read");
+    for url in [server.url("/gone"), "http://10.0.0.1/".into(), "ftp://x.example/".into(), String::new()] {
+        let (status, page) = service.ask("POST", &ana, form, &format!("l=en&do=read&url={url}"));
+        assert!(status == 422 && page.contains("This address could not be read."), "{url}: {status}");
+    }
+    let body = format!("l=en&do=add&title=Fiesta&text=Hoy&story_language=es&url={}", server.url("/story"));
+    assert_eq!(service.ask("POST", &ana, form, &body).0, 303);
+    assert!(!key(&app, "Fiesta").is_empty());
+    // As it looks on a phone and in the dark, whatever the browser of the editor prefers.
+    let look = |look: &str| service.ask("GET", &format!("{ana}/preview?l=en&look={look}"), "", "").1;
+    assert!(look("dark-narrow").contains("@media all") && look("dark-narrow").contains("max-width: 375px;"));
+    assert!(look("light-wide").contains("@media not all") && !look("light-wide").contains("375px"));
+}
+
+#[test]
 fn a_link_that_is_followed_changes_nothing_and_a_button_does() {
     let server = Server::always(Reply::ok(feed(4)));
     let mut app = App::new(&format!("{}{REVIEWED}", source(&server)));

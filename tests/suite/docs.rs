@@ -574,7 +574,7 @@ fn every_command_and_option_stands_in_the_reference() {
 
 /// The keys that the configuration asks for, by the function that asks: it asks for a key by its name, in quotes.
 fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
-    let source: String = ["mod", "admin", "fetch", "mail", "outlet", "source"]
+    let source: String = ["mod", "admin", "fetch", "mail", "newsletter", "outlet", "source"]
         .map(|name| std::fs::read_to_string(Path::new(ROOT).join(format!("src/config/{name}.rs"))).unwrap())
         .iter()
         .map(|text| text.split("#[cfg(test)]").next().unwrap())
@@ -593,7 +593,9 @@ fn configuration_keys() -> BTreeMap<String, BTreeSet<String>> {
                 "defaults" => "defaults",
                 "channel_section" => "read_channel",
                 _ if name == "read_transport" => "read_mail",
+                "root" => "read_root",
                 _ if name == "read_review" => "read_digest",
+                _ if name == "read_reengagement" => "read_newsletter",
                 _ if name == "read_kind" || name == "read_render" => "read_source",
                 _ if name == "read_schedule" => "read_digest",
                 _ if name == "read_outlets" => "read_root",
@@ -632,6 +634,7 @@ fn the_schema_has_every_key_that_the_configuration_asks_for() {
             "read_rewrite" => format!("{source}/rewrite/items/properties"),
             "read_account" => format!("{}/account/items/properties", table("admin")),
             "read_dkim" => format!("{}/dkim/items/properties", table("mail")),
+            "read_segments" => list("segment"),
             "read_topic" | "read_feed" | "read_digest" | "read_webhook" | "read_send" => {
                 list(&function["read_".len()..])
             }
@@ -664,6 +667,7 @@ fn every_configuration_key_stands_in_the_reference() {
         ("read_mail", "`[mail]`"),
         ("read_dkim", "`[[mail.dkim]]`"),
         ("read_newsletter", "`[newsletter]`"),
+        ("read_segments", "`[[segment]]`"),
         ("read_serve", "`[serve]`"),
         ("read_admin", "`[admin]`"),
         ("read_account", "`[[admin.account]]`"),

@@ -63,6 +63,11 @@ fn lived_in(rest: &str) -> App {
     app.ok(&["merge", &ids[0], &ids[2]]);
     app.later(25 * 60).ok(&["run"]);
     app.ok(&["desk", "introduction", "Dear readers,\n\nwelcome."]);
+    app.ok(&["subscribers", "tag", "member,the board", "ana@example.org"]);
+    app.ok(&["subscribers", "attribute", "town=\"Lima\", Perú", "ana@example.org"]);
+    app.write("c.md", "+++\nsubject = \"Come\"\nwhere = \"tag = member\"\n+++\n\nCome & *dance*.\n");
+    app.ok(&["campaign", "send", "c.md"]);
+    app.ok(&["campaign", "send", "c.md", "--again", "--at", "2023-01-01T00:00:00Z"]);
     app
 }
 
@@ -95,8 +100,13 @@ fn comes_back(from: &App, to: &App) {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert_eq!(shown(bytes), shown(&found[path]), "{}", path.display());
     }
-    let all: [&[&str]; 4] =
-        [&["entries", "--format", "jsonl"], &["subscribers", "list"], &["queue"], &["store", "check"]];
+    let all: [&[&str]; 5] = [
+        &["entries", "--format", "jsonl"],
+        &["subscribers", "list"],
+        &["campaign", "list"],
+        &["queue"],
+        &["store", "check"],
+    ];
     all.iter().for_each(|arguments| assert_eq!(to.ok(arguments), from.ok(arguments), "{arguments:?}"));
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::profiles;
 use super::subscribers::{put_within, set_consent, suppress_within};
 use crate::model::digest::DigestId;
 use crate::model::subscriber::{Consent, Subscriber, SubscriberState};
@@ -112,6 +113,7 @@ impl Import<'_> {
         let Subscriber { address, preferences, mut consent, state, .. } = known;
         let preferences = row.chosen.over(preferences, &row.preferences);
         let put = put_within(unit, self.key, address, preferences, consent.clone(), state, self.now)?;
+        let put = profiles::change(unit, self.key, put, &row.profile)?;
         let texts = (!row.consent_source.is_empty(), row.consent_text.is_some(), row.has_consent_at);
         if texts == (false, false, false) {
             return Ok(());
@@ -133,6 +135,7 @@ impl Import<'_> {
         let consent =
             Consent { source: source.to_owned(), at: row.consent_at, text: row.consent_text.clone() };
         let (address, preferences) = (row.address.clone(), row.preferences.clone());
-        put_within(unit, self.key, address, preferences, consent, state, self.now).map(drop)
+        let put = put_within(unit, self.key, address, preferences, consent, state, self.now)?;
+        profiles::change(unit, self.key, put, &row.profile).map(drop)
     }
 }

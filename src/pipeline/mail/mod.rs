@@ -1,9 +1,10 @@
 //! Mail pipelines: queueing (`queue`), sending (`outbox`), when to stop sending (`brake`), mail hold-ups (`incident`), deleting old
-//! mail (`forget`), what is new as editors shape it (`news`), drafts for editors (`drafts`), the list of subscribers (`subscribers`) and its import (`import`), welcome mail (`welcome`), returned mail
+//! mail (`forget`), mails that somebody wrote (`campaigns`), the question whether subscribers still want theirs (`reengagement`), what is new as editors shape it (`news`), drafts for editors (`drafts`), the list of subscribers (`subscribers`), what is noted of them (`profiles`) and its import (`import`), welcome mail (`welcome`), returned mail
 //! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
 pub mod bounces;
 mod brake;
+pub mod campaigns;
 mod crowd;
 pub mod drafts;
 pub mod forget;
@@ -12,7 +13,9 @@ pub mod inbound;
 pub mod incident;
 pub(crate) mod news;
 pub mod outbox;
+pub mod profiles;
 pub mod queue;
+pub mod reengagement;
 pub mod replies;
 pub mod subscribers;
 pub mod welcome;

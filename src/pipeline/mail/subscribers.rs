@@ -10,6 +10,7 @@ use super::{MailContext, queue};
 use crate::deliver::message::message_id;
 use crate::model::digest::{DigestId, Issue, Scope};
 use crate::model::mail_address::Address;
+use crate::model::profile::Profile;
 use crate::model::subscriber::{Consent, Interests, Preferences, Subscriber, SubscriberState};
 use crate::model::token::{CONFIRM, PREFERENCES, SigningKey, UNSUBSCRIBE};
 use crate::store::{NewIssue, SignUp, Store, StoreError, Unit, Write};
@@ -277,6 +278,7 @@ pub fn put_within(
     let is_in = |state| matches!(state, SubscriberState::Active | SubscriberState::Paused);
     let hash = key.hash(address.as_str());
     let known = unit.subscribers().get(&hash)?;
+    let before = known.as_ref().map(|known| known.state);
     // After a pause, older stories are not sent belatedly.
     let welcome = unit.entries().last_before(now.saturating_sub(FIRST_STORIES)?)?;
     let subscriber = match known {
@@ -289,11 +291,17 @@ pub fn put_within(
             ..known
         },
         None => {
-            Subscriber { address, state, preferences, consent, created: now, last_issue: None, seen: welcome }
+            let profile = Profile::default();
+            let (created, last_issue, seen) = (now, None, welcome);
+            Subscriber { address, state, preferences, consent, profile, created, last_issue, seen }
         }
     };
     let next_slot = subscriber.preferences.cadence.next_after(now);
     unit.subscribers().put(&hash, &subscriber, next_slot)?;
+    if state == SubscriberState::Active && before.is_some_and(|before| before != state) {
+        // Whoever comes back wants it, and is not asked at once whether they do.
+        unit.subscribers().note_confirmed(&hash, now)?;
+    }
     unit.subscribers().forget_sign_ups(&hash)?;
     if matches!(state, SubscriberState::Active | SubscriberState::Paused) {
         unit.subscribers().lift_suppression(&hash, now)?;
@@ -559,6 +567,7 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
     let hash = key.hash(address.as_str());
     let held = store.read(|r| {
         let list = r.subscribers();
+        let marks = list.reengagement(&hash)?;
         Ok::<_, StoreError>(json!({
             "address": address.as_str(),
             "subscriber": list.get(&hash)?.map(|known| json!({
@@ -566,8 +575,12 @@ pub fn everything(store: &Store, key: &SigningKey, address: &Address) -> anyhow:
                 "state": known.state.as_str(),
                 "preferences": known.preferences,
                 "consent": known.consent,
+                "tags": known.profile.tags,
+                "attributes": known.profile.attributes,
                 "created": known.created,
                 "last_issue": known.last_issue,
+                "confirmed": marks.confirmed,
+                "asked": marks.asked,
             })),
             "sign_ups": list.sign_ups_of(&hash)?.iter().map(|(expires, sign_up)| json!({
                 "address": sign_up.address.as_str(),

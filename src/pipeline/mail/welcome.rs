@@ -50,6 +50,7 @@ pub(super) fn render(
         templates: "welcome",
         note: note.as_deref(),
         introduction: None,
+        written: None,
         leads,
         coming: &context.coming(store)?,
         entries_max: newsletter.entries_max,

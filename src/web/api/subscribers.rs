@@ -1,5 +1,6 @@
 //! The list of subscribers, for programs with a token.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,7 +18,10 @@ use super::body::{JsonObject, optional_object};
 use super::{LIMIT_MAX, Problem, page, page_size, unreadable};
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::mail_address::Address;
+use crate::model::profile::ProfileChange;
+use crate::model::segment::{SegmentNames, SegmentQuery};
 use crate::model::subscriber::{Choice, Consent, Preferences, Subscriber, SubscriberState};
+use crate::pipeline::mail::profiles;
 use crate::pipeline::mail::subscribers::{self, Standing};
 use crate::store::{Unit, Write};
 use crate::support::text::shorten;
@@ -70,6 +74,10 @@ pub(super) struct SubscribersQuery {
     /// Only those in this state.
     #[param(inline)]
     state: Option<ApiState>,
+    /// Only those whom a query means, such as `language = es and tag = member`.
+    #[serde(rename = "where")]
+    #[param(max_length = 4000)]
+    query: Option<String>,
     /// Where the page before this one ended: its `next`.
     #[param(pattern = "^[0-9]{1,18}$")]
     cursor: Option<String>,
@@ -101,6 +109,12 @@ pub(super) struct NewSubscriber {
     /// What they want; what is not named is as the sign-up form has it at first.
     #[serde(default, deserialize_with = "optional_object")]
     preferences: Option<Choice>,
+    /// What is noted of them, by which segments select: lower-case words.
+    tags: Option<Vec<String>>,
+    /// The same, as names and values: letters, digits, `_` and `-` in a name, a letter first.
+    #[serde(default, deserialize_with = "optional_object")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    attributes: Option<BTreeMap<String, String>>,
 }
 
 /// A change of a subscriber.
@@ -111,6 +125,12 @@ pub(super) struct SubscriberChange {
     #[serde(default, deserialize_with = "optional_object")]
     preferences: Option<Choice>,
     state: Option<WantedState>,
+    /// All their tags from now on.
+    tags: Option<Vec<String>>,
+    /// All their attributes from now on; an empty value is none.
+    #[serde(default, deserialize_with = "optional_object")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    attributes: Option<BTreeMap<String, String>>,
 }
 
 /// A subscriber.
@@ -129,6 +149,9 @@ pub(super) struct ApiSubscriber {
     /// `instant`, or a schedule such as `Mon 08:00 Europe/Paris`.
     schedule: String,
     consent: ApiConsent,
+    /// What is noted of them, by which segments select.
+    tags: BTreeSet<String>,
+    attributes: BTreeMap<String, String>,
     #[schema(value_type = String, format = DateTime)]
     created: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -154,7 +177,8 @@ pub(super) struct SubscribersPage {
 
 impl From<Subscriber> for ApiSubscriber {
     fn from(subscriber: Subscriber) -> ApiSubscriber {
-        let Subscriber { address, state, preferences, consent, created, last_issue, .. } = subscriber;
+        let Subscriber { address, state, preferences, consent, profile, created, last_issue, .. } =
+            subscriber;
         let Preferences { language, interests, cadence } = preferences;
         ApiSubscriber {
             address: address.as_str().to_owned(),
@@ -166,6 +190,8 @@ impl From<Subscriber> for ApiSubscriber {
             partners: interests.partners,
             schedule: cadence.to_string(),
             consent: ApiConsent { source: consent.source, at: consent.at, text: consent.text },
+            tags: profile.tags,
+            attributes: profile.attributes,
             created,
             last_issue,
         }
@@ -184,6 +210,16 @@ fn preferences(app: &AppState, choice: &Choice) -> Result<Preferences, Problem> 
     })
 }
 
+fn profile(
+    tags: Option<&Vec<String>>,
+    attributes: Option<&BTreeMap<String, String>>,
+) -> Result<ProfileChange, Problem> {
+    ProfileChange::parse(tags.map(Vec::as_slice), attributes).map_err(|faults| {
+        let faults = faults.iter().map(|(field, fault)| format!("{field}: {fault}"));
+        Problem::unusable(faults.collect::<Vec<_>>().join("; "))
+    })
+}
+
 /// Nobody is brought back by a program.
 fn kept_out(address: &Address, why: &str) -> Problem {
     let detail = format!(
@@ -196,6 +232,7 @@ fn kept_out(address: &Address, why: &str) -> Problem {
 #[utoipa::path(get, path = "/api/v1/subscribers", params(SubscribersQuery), security(("token" = ["subscribers:read"])), responses(
     (status = 200, description = "A page of subscribers", body = SubscribersPage),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The query is none, or names what there is not", body = Problem, content_type = "application/problem+json"),
     TokenRefusals,
 ))]
 pub(super) async fn list(
@@ -209,11 +246,15 @@ pub(super) async fn list(
         let Ok(cursor) = query.cursor.as_deref().map(str::parse::<i64>).transpose() else {
             return Ok(Err(Problem::wrong("the cursor is none that came with a page")));
         };
-        let store = &app.refresher.store;
+        let names = SegmentNames { options: &app.subscription_options, segments: &app.segments };
+        let meant = query.query.as_deref().map(|text| SegmentQuery::parse(text, names)).transpose();
+        let meant = found!(meant.map_err(|fault| Problem::unusable(format!("where: {fault}"))));
+        let (store, now) = (&app.refresher.store, app.clock.now());
         let read =
             |after: Option<i64>| Ok(store.read(|r| r.subscribers().after(after.unwrap_or(0), LIMIT_MAX))?);
         let shown = |subscriber: Subscriber| {
-            let is_wanted = query.state.is_none_or(|state| state == subscriber.state.into());
+            let is_wanted = query.state.is_none_or(|state| state == subscriber.state.into())
+                && meant.as_ref().is_none_or(|meant| meant.matches(&subscriber, now));
             is_wanted.then(|| ApiSubscriber::from(subscriber))
         };
         let (subscribers, next) = page(limit, cursor, read, shown)?;
@@ -278,9 +319,10 @@ fn put_on_the_list(
         if how.is_empty() {
             return Err(Problem::unusable("consent: say how they agreed"));
         }
-        Ok((address, preferences(app, &choice)?, how))
+        let noted = profile(wanted.tags.as_ref(), wanted.attributes.as_ref())?;
+        Ok((address, preferences(app, &choice)?, how, noted))
     };
-    let (address, preferences, how) = found!(read());
+    let (address, preferences, how, noted) = found!(read());
     let (key, now) = (&app.sender.key, app.clock.now());
     let text = wanted.consent_text.as_deref().map(|text| shorten(text.trim(), CONSENT_CHARS_MAX));
     let consent = Consent { source: how, at: now, text: text.filter(|text| !text.is_empty()) };
@@ -295,7 +337,8 @@ fn put_on_the_list(
             Standing::KeptOut { why, .. } => Err(kept_out(&address, &why)),
             Standing::Unknown => {
                 let state = SubscriberState::Active;
-                Ok(subscribers::put_within(w, key, address.clone(), preferences, consent, state, now)?)
+                let put = subscribers::put_within(w, key, address.clone(), preferences, consent, state, now)?;
+                Ok(profiles::change(w, key, put, &noted)?)
             }
         })
     })?;
@@ -329,10 +372,14 @@ pub(super) async fn change(
         let read = || {
             let Json(JsonObject(wanted)) = body.map_err(|error| Problem::of_body(&error))?;
             let chosen = wanted.preferences.as_ref().map(|choice| preferences(app, choice)).transpose()?;
-            Ok((address(&text)?, chosen, wanted.state))
+            let noted = profile(wanted.tags.as_ref(), wanted.attributes.as_ref())?;
+            Ok((address(&text)?, chosen, wanted.state, noted))
         };
-        let (address, chosen, state) = found!(read());
-        let done = app.refresher.store.write(|w| changed(app, w, &address, chosen, state))?;
+        let (address, chosen, state, noted) = found!(read());
+        let done = app.refresher.store.write(|w| match changed(app, w, &address, chosen, state)? {
+            Ok(subscriber) => profiles::change(w, &app.sender.key, subscriber, &noted).map(Ok),
+            Err(problem) => Ok(Err(problem)),
+        })?;
         Ok(done.map(|subscriber| Json(ApiSubscriber::from(subscriber))))
     })
     .await

@@ -154,6 +154,10 @@ fn save(
     let consent = Consent { source: Consent::CAME_BACK.into(), at: now, text: None };
     let Changed { preferences, state } = changed;
     let changed = subscribers::put(store, key, subscriber.address, preferences, consent, state, now)?;
+    if changed.state == SubscriberState::Active {
+        // Whoever chooses what they get wants it.
+        store.write(|w| w.subscribers().note_confirmed(&key.hash(changed.address.as_str()), now))?;
+    }
     let language =
         if form.one("do") == "save" { changed.preferences.language.clone() } else { language.to_owned() };
     Ok(preferences_page(

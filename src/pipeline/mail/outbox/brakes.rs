@@ -39,7 +39,9 @@ impl Brakes {
 
     pub(super) fn of(&self, digest: &DigestId) -> &Brake {
         match digest {
-            DigestId::Configured(_) | DigestId::Personal => &self.lists,
+            DigestId::Configured(_) | DigestId::Personal | DigestId::Campaign | DigestId::Reengagement => {
+                &self.lists
+            }
             DigestId::Confirmation => &self.confirmations,
             DigestId::Welcome => &self.welcomes,
             DigestId::Operator | DigestId::Answer | DigestId::Draft => &self.own,

@@ -1,0 +1,31 @@
+-- What the operator notes of a subscriber, by which segments select: a list and an object of JSON.
+ALTER TABLE subscriber ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE subscriber ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';
+
+-- When they last said by themselves that they want the newsletter, after their consent; and since when the question whether they still
+-- do is open.
+ALTER TABLE subscriber ADD COLUMN confirmed_at INTEGER;
+ALTER TABLE subscriber ADD COLUMN asked_at INTEGER;
+
+CREATE INDEX subscriber_confirmed ON subscriber (coalesce(confirmed_at, consent_at)) WHERE state = 'active' AND asked_at IS NULL;
+CREATE INDEX subscriber_asked ON subscriber (asked_at) WHERE state = 'active' AND asked_at IS NOT NULL;
+
+-- Mails that somebody wrote for a part of the list, each sent once.
+CREATE TABLE campaign (
+    pk         INTEGER PRIMARY KEY,
+    hash       TEXT NOT NULL, -- of the file
+    subject    TEXT NOT NULL,
+    selection  TEXT NOT NULL, -- for whom
+    source     TEXT NOT NULL, -- the file
+    state      TEXT NOT NULL,
+    created    INTEGER NOT NULL,
+    at         INTEGER NOT NULL, -- not before
+    issue      INTEGER REFERENCES issue (pk), -- once it was begun
+    last       INTEGER NOT NULL DEFAULT 0, -- the last subscriber considered
+    recipients INTEGER NOT NULL DEFAULT 0, -- those who were chosen so far
+    ended      INTEGER -- when all were considered, or it was cancelled
+) STRICT;
+
+CREATE INDEX campaign_open ON campaign (at) WHERE ended IS NULL;
+CREATE INDEX campaign_hash ON campaign (hash);
+CREATE INDEX campaign_issue ON campaign (issue);
