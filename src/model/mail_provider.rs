@@ -34,7 +34,7 @@ pub fn provider_of(domain: &str) -> &'static str {
             .is_some_and(|rest| rest.split('.').all(|label| (2..=3).contains(&label.len()))),
         None => domain == **known,
     };
-    let found = PROVIDERS.iter().find(|(_, domains)| domains.iter().any(|known| is_it(&known)));
+    let found = PROVIDERS.iter().find(|(_, domains)| domains.iter().any(is_it));
     found.map_or(OTHER_PROVIDER, |(name, _)| name)
 }
 

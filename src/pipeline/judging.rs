@@ -13,6 +13,8 @@ use crate::store::{MarkupScope, NearPair, Store, StoreError};
 
 /// Entries among which uncertain topics are looked for: the latest, for readers have read the others.
 const ENTRIES_LOOKED_AT: i64 = 300;
+/// Pairs that are looked at for each that is shown: some were joined or parted by other means since.
+const PAIRS_LOOKED_AT: usize = 5;
 /// A topic with fewer points stands on a word of a summary, or on a narrow lead of the model.
 const SURE_SCORE: u32 = 3;
 
@@ -38,7 +40,10 @@ pub enum PairVerdict {
 pub fn pairs(store: &Store, pairs_max: usize) -> Result<Vec<PairToJudge>, StoreError> {
     store.read(|r| {
         let mut found = Vec::new();
-        for pair in r.stories().near_pairs(pairs_max)? {
+        for pair in r.stories().near_pairs(pairs_max * PAIRS_LOOKED_AT)? {
+            if found.len() == pairs_max {
+                break;
+            }
             let entries = (r.entries().get_if_there(pair.entry)?, r.entries().get_if_there(pair.other)?);
             let (Some(entry), Some(other)) = entries else { continue };
             if (entry.story == other.story) == pair.is_joined {

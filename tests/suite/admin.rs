@@ -439,11 +439,7 @@ fn sources_are_seen_at_a_glance_with_what_to_do() {
     let last = olga.shown("/admin?page=2");
     assert_eq!(last.matches("<li class=\"card").count(), 8);
     assert!(last.contains("more-104") && !page.contains("more-104"));
-    assert_eq!(
-        olga.shown("/admin?page=99"),
-        last.replace("page=2", "page=2"),
-        "there is no page after the last"
-    );
+    assert_eq!(olga.shown("/admin?page=99"), last, "there is no page after the last");
     let broken = olga.shown("/admin?broken=1");
     assert!(
         broken.matches("<li class=\"card").count() == 2 && !broken.contains("<bdi>good</bdi>"),
