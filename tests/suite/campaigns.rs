@@ -15,7 +15,7 @@ use crate::support::{App, Ran, header, kill_program, text_part, wait_for};
 const CONFIG: &str = "[newsletter]\ntitle = { es = \"Nuestras noticias\" }\ncontroller = \"The Network, 1 Main Street\"\n\
     [[topic]]\nid = \"justice\"\nkeywords = { en = [\"justice\"] }\n\
     [[segment]]\nid = \"members\"\nwhere = \"tag = member\"\n";
-const BODY: &str = "# Dear <friends>\n\nCome to *the party* at [our place](https://party.example/?a=1&b=2)\nor read [the plan](/plan.html).\n\n- music\n- food\n\n<script>alert(1)</script>\n\n![A cake](https://party.example/cake.png)\n";
+const BODY: &str = "# Dear \\<friends>\n\nCome to *the party* at [our place](https://party.example/?a=1&b=2)\nor read [the plan](/plan.html).\n\n- music\n- food\n\n<script>alert(1)</script>\n\n![A cake](https://party.example/cake.png)\n";
 
 fn campaign(subject: &str, rest: &str) -> String {
     format!("+++\nsubject = \"{subject}\"\n{rest}+++\n\n{BODY}")
