@@ -149,7 +149,12 @@ fn has_news_path(url: &Url) -> bool {
     };
     // A year at the end is what the link is about.
     let directories = &segments[..segments.len().saturating_sub(1)];
-    directories.iter().any(|segment| is_year(segment) || words::of("address").contains(*segment))
+    // `/p/12` may be a product or a page of a pager.
+    let is_figures = |at: usize| segments[at].bytes().all(|b| b.is_ascii_digit());
+    let is_address = |at: usize, segment: &str| {
+        words::of("address").contains(segment) && !(segment == "p" && is_figures(at + 1))
+    };
+    directories.iter().enumerate().any(|(at, segment)| is_year(segment) || is_address(at, segment))
         || segments.iter().any(|segment| names_news(segment))
 }
 
@@ -184,12 +189,10 @@ pub(super) fn is_offer(card: &Card) -> bool {
     let is_price = |text: String| {
         let has_sign = text.contains(SIGNS);
         let lower = text.to_lowercase();
-        let mut words = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let (mut is_named, mut is_alone) = (has_sign, true);
-        words.by_ref().for_each(|word| match CURRENCIES.contains(&word) {
-            true => is_named = true,
-            false => is_alone = false,
-        });
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let is_named = has_sign || !words.is_empty();
+        let is_alone = words.iter().all(|word| CURRENCIES.contains(word));
         is_named && is_alone && text.contains(|c: char| c.is_ascii_digit())
     };
     elements_of(card.record).filter_map(|element| text_within(element, PRICE_CHARS_MAX)).any(is_price)
