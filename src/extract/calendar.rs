@@ -138,6 +138,8 @@ pub(super) struct DateVocabulary {
     pub labels: PhraseTable<DateRole>,
     /// The same, where nothing stands between it and the day.
     pub stated: PhraseTable<DateRole>,
+    /// The same, with a colon behind it.
+    pub headed: PhraseTable<DateRole>,
     /// What stands between the first and the last of several days, and before the first.
     pub through: PhraseTable<()>,
     pub first: PhraseTable<()>,
@@ -164,6 +166,7 @@ pub(super) static CALENDAR: LazyLock<DateVocabulary> = LazyLock::new(|| {
         published: PhraseTable::new(),
         labels: PhraseTable::new(),
         stated: PhraseTable::new(),
+        headed: PhraseTable::new(),
         through: PhraseTable::new(),
         first: PhraseTable::new(),
         and: PhraseTable::new(),
@@ -192,7 +195,9 @@ pub(super) static CALENDAR: LazyLock<DateVocabulary> = LazyLock::new(|| {
             }
             ("dated", _) => all.published.add(words, ()),
             ("updated", _) => all.labels.add(words, DateRole::Updated),
+            ("stated", "bound") => all.stated.add(words, DateRole::Bound),
             ("stated", _) => all.stated.add(words, DateRole::Updated),
+            ("headed", _) => all.headed.add(words, DateRole::Bound),
             ("bound", _) => all.labels.add(words, DateRole::Bound),
             ("event", _) => all.labels.add(words, DateRole::Event),
             ("through", _) => all.through.add(words, ()),

@@ -228,7 +228,12 @@ fn label_before(
         let is_free = |token: &TextToken| is_joint(token) || is_weekday(token);
         let stated = CALENDAR.stated.at_start(&tokens[at..to]);
         let stated = stated.filter(|(_, length)| tokens[at + length..to].iter().all(is_free));
-        match CALENDAR.labels.at_start(&tokens[at..to]).or(stated) {
+        let headed = CALENDAR.headed.at_start(&tokens[at..to]).filter(|(_, length)| {
+            let end = at + length;
+            let between = &folded[tokens[end - 1].end()..tokens[to].start];
+            between.trim_start().starts_with(':') && tokens[end..to].iter().all(is_free)
+        });
+        match CALENDAR.labels.at_start(&tokens[at..to]).or(stated).or(headed) {
             Some((role, length)) => {
                 last = Some((role, at, at + length));
                 at += length;

@@ -20,7 +20,7 @@ use self::dates::{VisibleDates, says_hours};
 pub use self::item::ItemPage;
 use self::target::target_of;
 pub(super) use self::target::{WIDE, own_target};
-pub(super) use self::title::{is_label, title_text};
+pub(super) use self::title::{is_label, is_named_title, title_text};
 use super::date::parse_date;
 use super::listing::is_call;
 use super::prose_date::{AmbiguousDates, DateRules, find_date, shown_order};
@@ -148,7 +148,7 @@ impl FeedFit {
         let path = page.base.as_ref().map(|base| base.path().to_owned());
         let said = shown.chain(path).collect::<Vec<_>>().join(" ");
         FeedFit {
-            is_news: words::has_one("news", &said.replace(['-', '_', '/'], " ")),
+            is_news: words::names_news(&said.replace(['-', '_', '/'], " ")),
             is_aside: is_aside_feed(&said),
             words: words_of(&said),
         }
@@ -165,7 +165,7 @@ impl FeedFit {
         let said = format!("{title} {path}");
         let own = words_of(&said);
         let shared = own.iter().filter(|word| self.words.contains(word)).count();
-        let is_news = self.is_news && words::has_one("news", &said.replace(['-', '_', '/'], " "));
+        let is_news = self.is_news && words::names_news(&said.replace(['-', '_', '/'], " "));
         let is_aside = !self.is_aside && is_aside_feed(&said);
         i32::try_from(shared).unwrap_or(0) + if is_news { NEWS } else { 0 } - if is_aside { ASIDE } else { 0 }
     }

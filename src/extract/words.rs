@@ -40,6 +40,51 @@ pub(super) fn has_one(kind: &str, text: &str) -> bool {
     of(kind).iter().any(|word| stands_in(&text, word))
 }
 
+/// Kinds of words that name news, or what a page shows first.
+const OF_NEWS: [&str; 3] = ["news", "featured", "latest"];
+/// A word beside one that only calls something new is no noun if it has so many characters: "from the".
+const SMALL_CHARS_MAX: usize = 3;
+
+/// Whether a text calls something news: not what only features it, and what is new only if nothing says of what ("The latest").
+pub(super) fn names_news(text: &str) -> bool {
+    has_one("news", text) || is_only("latest", text)
+}
+
+/// Whether a text says no more than that something is featured.
+pub(super) fn is_featured(text: &str) -> bool {
+    is_only("featured", text)
+}
+
+/// Whether a text says that something is featured or new, be it news or anything else.
+pub(super) fn features(text: &str) -> bool {
+    has_one("featured", text) || has_one("latest", text)
+}
+
+/// The words that name news or what is shown first.
+pub(super) fn of_news() -> impl Iterator<Item = &'static String> {
+    OF_NEWS.iter().flat_map(|kind| of(kind))
+}
+
+/// Whether a word names news or what is shown first.
+pub(super) fn is_of_news(word: &str) -> bool {
+    OF_NEWS.iter().any(|kind| of(kind).contains(word))
+}
+
+/// Whether parts of a name in markup or in an address name news: "latest-services" do not.
+pub(super) fn parts_name_news(parts: &[String]) -> bool {
+    let has = |kind: &str| parts.iter().any(|part| of(kind).contains(part));
+    has("news") || has("latest") && !has("other")
+}
+
+/// Whether a text consists of a word of a kind and of small ones.
+fn is_only(kind: &str, text: &str) -> bool {
+    let text = plain(text);
+    of(kind).iter().filter(|word| stands_in(&text, word)).any(|word| {
+        let rest = text.replacen(word.as_str(), " ", 1);
+        rest.split(|c: char| !c.is_alphanumeric()).all(|rest| rest.chars().count() <= SMALL_CHARS_MAX)
+    })
+}
+
 /// Whether a word stands in a text; both folded.
 pub(super) fn stands_in(text: &str, word: &str) -> bool {
     let is_spaceless = word.chars().any(|c| ('\u{3040}'..='\u{9FFF}').contains(&c));
@@ -92,6 +137,13 @@ mod tests {
         assert!(
             is_one("call", "Lire la suite »") && is_one("file", "(PDF)") && !is_one("call", "Lire Proust")
         );
+        for text in ["Featured news", "Latest", "The latest", "Notizie in evidenza", "Latest from Acme"] {
+            assert!(names_news(text), "{text}");
+        }
+        for text in ["Featured", "À la une", "Latest services", "Trámites destacados", "Headlines"] {
+            assert!(!names_news(text) && features(text), "{text}");
+        }
+        assert!(is_featured("À la une") && !is_featured("Démarches à la une"));
         assert_eq!(after("line", "temps de lecture : 3 min"), Some(" : 3 min"));
         assert_eq!((count("市政府召开会议"), count("A new bridge"), count("افتتاح مركز صحي")), (4, 3, 3));
         assert_eq!(parts_of_name("newsListe_item"), ["news", "liste", "item"]);
@@ -108,6 +160,7 @@ mod tests {
             "plain",
             "section",
             "call",
+            "pager",
             "file",
             "badge",
             "line",
@@ -118,6 +171,12 @@ mod tests {
             "search",
             "timetable",
             "procedure",
+            "legal",
+            "about",
+            "help",
+            "reference",
+            "documents",
+            "step",
             "answer",
         ] {
             for language in languages {

@@ -11,6 +11,7 @@ use super::cards::{Card, elements_of, is_heading_link, is_of_days};
 use super::headings::{self, Heading, RecordContext};
 use super::kinds::{self, RecordKind, is_own_path, names_news};
 use super::links::is_call;
+use super::otherwise;
 use super::unread;
 use crate::extract::page::dates::DATE_CHARS_MAX;
 use crate::extract::page::{Page, is_longer, selector, text_of, text_within};
@@ -86,12 +87,12 @@ pub(super) fn doubt(
     if is_article_page(page, cards) {
         return Some(ListingDoubt::BesideArticle);
     }
-    if is_called_otherwise(page, cards) || most(cards, is_of_another_age) {
+    if otherwise::are_called_otherwise(page, cards, entries) || most(cards, is_of_another_age) {
         return Some(ListingDoubt::NoNews);
     }
     if entries.len() < RECORDS_MIN || is_aside {
         let is_full = |card: &Card| {
-            card.has_heading() && card.has_date() && !is_article_of_page(card) && !is_in_dialog(card)
+            has_headline(card) && card.has_date() && !is_article_of_page(card) && !is_in_dialog(card)
         };
         return (cards.is_empty() || !cards.iter().all(is_full)).then_some(ListingDoubt::Few);
     }
@@ -112,6 +113,11 @@ pub(super) fn doubt(
     let is_listing = is_called_news(page, cards, entries, is_rich) && is_in_main(page, cards)
         || cards.iter().all(kinds::is_topic);
     (!is_listing).then_some(ListingDoubt::Undated)
+}
+
+/// Whether a record has a heading that tells something, and not only of what kind it is: "Newsletter" above one link.
+fn has_headline(card: &Card) -> bool {
+    card.heading().is_some_and(|heading| !words::is_of_news(&words::plain(&text_of(heading))))
 }
 
 /// An article of its own has at least so much text, in characters, in so many paragraphs; a title of one has so many words.
@@ -165,42 +171,6 @@ fn is_beside_page(page: &Page, cards: &[Card]) -> bool {
     most(cards, is_beside) && page.base().is_some_and(|base| base.query().is_none())
 }
 
-/// Whether the page or its markup calls records something that has days and is no news, and nothing calls them news.
-fn is_called_otherwise(page: &Page, cards: &[Card]) -> bool {
-    let comments = selector(".comment, .comments, .comment-list, .commentlist, #comments");
-    let is_comment = |card: &Card| {
-        let around = card.record.ancestors().filter_map(ElementRef::wrap).take(COMMENT_ANCESTORS_MAX);
-        std::iter::once(card.record).chain(around).any(|around| comments.matches(&around))
-    };
-    if !cards.is_empty() && cards.iter().all(is_comment) {
-        return true;
-    }
-    if is_page_of_news(page) {
-        return false;
-    }
-    let is_timetable = |css: &str| {
-        let title = page.html().select(&selector(css)).next().map(text_of).unwrap_or_default();
-        let title = own_part(&title);
-        let after = words::after("procedure", &words::plain(title)).map(words::count);
-        words::has_one("timetable", title) || after.is_some_and(|more| more <= TITLE_WORDS_MORE_MAX)
-    };
-    let are_quotes = || {
-        let quotes = selector("blockquote, [class*=testimonial], [class*=temoignage], [class*=testimonio]");
-        let texts = selector("p, q");
-        let is_quote = |card: &Card| {
-            let around = card.record.ancestors().filter_map(ElementRef::wrap).take(QUOTE_ANCESTORS_MAX);
-            card.record.select(&quotes).next().is_some()
-                || card.record.select(&texts).any(|text| text_of(text).starts_with(['«', '“', '„', '"']))
-                || std::iter::once(card.record).chain(around).any(|around| quotes.matches(&around))
-        };
-        !cards.is_empty() && cards.iter().all(is_quote)
-    };
-    is_timetable("title") || is_timetable("h1") || are_quotes()
-}
-
-/// The title of a page of rules or procedures has so many more words: "By-laws of the town".
-const TITLE_WORDS_MORE_MAX: usize = 3;
-
 /// The last year before there were pages that could tell news.
 const LAST_YEAR_WITHOUT_PAGES: i16 = 1990;
 
@@ -217,7 +187,7 @@ fn is_of_another_age(card: &Card) -> bool {
 }
 
 /// The first part of the title of a page, before the name of the site.
-fn own_part(title: &str) -> &str {
+pub(super) fn own_part(title: &str) -> &str {
     let joints = [" - ", " – ", " — ", " | ", " · ", " « ", " : "];
     let parts = joints.iter().filter_map(|joint| title.split_once(joint)).map(|(own, _)| own);
     parts.min_by_key(|own| own.len()).unwrap_or(title)
@@ -232,10 +202,6 @@ fn is_in_dialog(card: &Card) -> bool {
     })
 }
 
-/// Number of elements around a record that may be the comments on an article.
-const COMMENT_ANCESTORS_MAX: usize = 4;
-/// Number of elements around a record that may be a quotation.
-const QUOTE_ANCESTORS_MAX: usize = 2;
 /// With so many dated entries, and half of all dated, those without a date are looked at again.
 const DATED_MIN: usize = 3;
 /// Words of a title that is a label in a menu.
@@ -258,18 +224,25 @@ pub(super) fn without_strays(entries: &mut Vec<RawEntry>) {
     entries.retain(|entry| is_dated(entry) || !is_stray(entry));
 }
 
-/// Whether records of any number are called news.
+/// Whether records of any number are called news, or are featured and dated.
 pub(super) fn are_news(page: &Page, cards: &[Card], entries: &[RawEntry]) -> bool {
-    is_called_news(page, cards, entries, most(cards, says_more)) && is_in_main(page, cards)
+    let is_dated = |entry: &RawEntry| entry.published.is_some() || entry.event.is_some();
+    let are_featured = || {
+        entries.iter().all(is_dated)
+            && headings::above(page, cards).first().is_some_and(RecordContext::is_featured)
+    };
+    (is_called_news(page, cards, entries, most(cards, says_more)) || are_featured())
+        && is_in_main(page, cards)
 }
 
 /// Whether something calls undated records news: themselves, their list, the heading above them, or the page, if nothing of
 /// another meaning stands between.
 fn is_called_news(page: &Page, cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
-    if are_sections(entries) {
+    if are_sections(entries) || most(cards, otherwise::is_archive_of_year) {
         return false;
     }
-    let are_others = most(cards, |card| kinds::kind_of(card) == Some(RecordKind::Other));
+    let are_others =
+        most(cards, |card| kinds::kind_of(card) == Some(RecordKind::Other) || kinds::is_offer(card));
     let is_short = || are_labels(cards, entries);
     if most(cards, |card| kinds::is_called_news(page, card)) && !(is_below_page(page, cards) && is_short()) {
         return true;
@@ -301,7 +274,7 @@ fn is_of_page(above: &RecordContext) -> bool {
     above.heading.as_ref().is_some_and(Heading::is_of_page)
 }
 
-fn titles(entries: &[RawEntry]) -> impl Iterator<Item = &str> {
+pub(super) fn titles(entries: &[RawEntry]) -> impl Iterator<Item = &str> {
     entries.iter().filter_map(|entry| entry.title.as_ref()).map(|title| title.value.as_str())
 }
 
@@ -313,7 +286,7 @@ fn are_sections(entries: &[RawEntry]) -> bool {
         // An issue or a year makes it one of several of its kind.
         let is_short = plain.split_whitespace().count() <= SECTION_WORDS_MAX
             && !plain.contains(|c: char| c.is_numeric());
-        follows.is_some_and(|rest| rest.is_empty() || is_short) || words::is_one("news", title)
+        follows.is_some_and(|rest| rest.is_empty() || is_short) || words::is_of_news(&plain)
     };
     // What all are called alike is a column, not a section: "Flash info".
     let is_one_title = titles(entries).all(|title| titles(entries).next() == Some(title));
@@ -372,7 +345,7 @@ fn is_dated(cards: &[Card], entries: &[RawEntry], is_rich: bool) -> bool {
         || unread::are_dated(cards)
 }
 
-fn most(cards: &[Card], fits: impl Fn(&Card) -> bool) -> bool {
+pub(super) fn most(cards: &[Card], fits: impl Fn(&Card) -> bool) -> bool {
     cards.iter().filter(|card| fits(card)).count() * 2 >= cards.len()
 }
 
@@ -446,8 +419,11 @@ pub(super) fn is_page_of_news(page: &Page) -> bool {
 /// site.
 fn is_titled_news(page: &Page) -> bool {
     let first = |css: &str| page.html().select(&selector(css)).next().map(text_of);
-    words::has_one("news", own_part(&first("title").unwrap_or_default()))
-        || first("h1").is_some_and(|heading| words::has_one("news", &heading))
+    let title = first("title").unwrap_or_default();
+    let own = own_part(&title);
+    words::names_news(own)
+        || words::is_featured(own)
+        || first("h1").is_some_and(|heading| words::names_news(&heading))
 }
 
 /// Whether any record is in the main part of the page, if there is one.
@@ -543,7 +519,8 @@ mod tests {
                 assert_eq!(count(address, &body), 0, "{body}");
             }
             for (address, body) in [
-                ("/", format!("<h1>Town</h1><section><h2>À la une</h2>{list}</section>")),
+                ("/", format!("<h1>Town</h1><section><h2>Nouvelles à la une</h2>{list}</section>")),
+                ("/x", format!("<title>À la une | Ville</title><h1>À la une</h1>{list}")),
                 ("/x", format!("<title>Aktuelles | Stadt</title><h1>Aktuelles</h1>{list}")),
                 ("/noticias", format!("<h1>Ayuntamiento</h1>{list}")),
                 ("/", format!("<section class=block-actualites><h2>Près de chez vous</h2>{list}</section>")),
@@ -561,6 +538,52 @@ mod tests {
             ] {
                 assert_eq!(count(address, &body), 3, "{address} {body}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_featured_is_news_only_where_it_is_dated_or_called_so() {
+        let dated = |n: u8| {
+            format!(
+                "<div class=card><h3><a href=/d{n}>The lock is open, {n}</a></h3><time datetime=2022-10-0{n}>x</time></div>"
+            )
+        };
+        let dated: String = (1..=3).map(dated).collect();
+        for heading in [
+            "Featured services",
+            "Featured",
+            "Latest services",
+            "Headlines",
+            "À la une",
+            "Démarches à la une",
+            "In evidenza",
+            "Argomenti in evidenza",
+            "Servizi in primo piano",
+            "Destacados",
+            "Trámites destacados",
+            "Em destaque",
+            "Uitgelichte diensten",
+            "Im Fokus",
+            "Главное",
+        ] {
+            let part = |cards: &str| format!("<section><h2>{heading}</h2>{cards}</section>");
+            for card in CARDS {
+                let list = cards(card);
+                assert_eq!(count("/", &format!("<h1>Welcome</h1>{}", part(&list))), 0, "{heading} {card}");
+                let news = cards(&card.replace("href=/", "href=/d/"));
+                let beside = format!("{}<section><h2>Actualités</h2>{news}</section>", part(&list));
+                assert_eq!(count("/", &format!("<h1>Welcome</h1>{beside}")), 3, "{heading} {card}");
+            }
+            assert_eq!(count("/", &format!("<h1>Welcome</h1>{}", part(&dated))), 3, "{heading}");
+        }
+        for body in [
+            "<h1>Nos biens à la une</h1>LIST",
+            "<title>Annonces</title><h1>Nos biens</h1>LIST",
+            "<div class=featured>LIST</div>",
+            "<section class=latest-services>LIST</section>",
+        ] {
+            let card = "<div class=c><h3><a href=/b{n}>{t}</a></h3><b>{n}45 000 €</b></div>";
+            assert_eq!(count("/", &body.replace("LIST", &cards(card))), 0, "{body}");
         }
     }
 

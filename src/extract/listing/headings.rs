@@ -33,11 +33,19 @@ pub(super) struct Heading {
     /// Whether it is the heading of the page, whatever its level.
     is_of_page: bool,
     is_news: bool,
+    /// Whether it says that something is shown first or is new, which may be anything.
+    features: bool,
 }
 
 impl Heading {
     pub(super) fn is_news(&self) -> bool {
         self.is_news
+    }
+
+    /// Whether it features something, and does not say of that that it is no news: "À la une", not "Démarches à la une".
+    fn may_feature_news(&self) -> bool {
+        let is_other = || self.text.split(|c: char| !c.is_alphanumeric()).any(is_other_noun);
+        self.features && !is_other()
     }
 
     pub(super) fn is_of_page(&self) -> bool {
@@ -74,10 +82,17 @@ impl RecordContext {
         !self.is_empty && self.heading.as_ref().is_some_and(Heading::is_news)
     }
 
+    /// Whether the record stands under a heading that features it as news, or as anything: enough for what has a date.
+    pub(super) fn is_featured(&self) -> bool {
+        !self.is_empty && self.heading.as_ref().is_some_and(|heading| heading.is_news || heading.features)
+    }
+
     /// Whether a heading of something else, or a line that says that there is nothing, parts the record from the page.
     pub(super) fn is_apart(&self) -> bool {
         self.is_empty
-            || self.heading.as_ref().is_some_and(|heading| !heading.is_of_page() && !heading.is_news())
+            || self.heading.as_ref().is_some_and(|heading| {
+                !heading.is_of_page() && !heading.is_news() && !heading.may_feature_news()
+            })
     }
 }
 
@@ -113,8 +128,9 @@ pub(super) fn above(page: &Page, cards: &[Card]) -> Vec<RecordContext> {
             let text = text_of(element);
             let folded = fold(&text);
             let is_of_page = level == 1 || !folded.trim().is_empty() && title.contains(folded.trim());
-            let is_news = words::has_one("news", &text);
-            seen.push(HeadingMark::Heading(element, Heading { level, text, is_of_page, is_news }));
+            let (is_news, features) = (words::names_news(&text), words::features(&text));
+            let heading = Heading { level, text, is_of_page, is_news, features };
+            seen.push(HeadingMark::Heading(element, heading));
         }
     }
     found
@@ -235,22 +251,41 @@ fn says_nothing(element: ElementRef) -> bool {
             .any(|around| is_hidden(&around))
 }
 
-/// The records under a heading that calls them news, if there are any, and those that have dates. On a page of news, those that
-/// stand right under its heading are, and not what stands under other headings.
+fn is_other_noun(word: &str) -> bool {
+    words::is_one("other", word)
+}
+
+/// The records under a heading that calls them news, or else features them, if there are any, and those that have dates. On a page
+/// of news, those that stand right under its heading are, and not what stands under other headings.
 pub(super) fn under_news<'a>(page: &Page, cards: Vec<Card<'a>>) -> Vec<Card<'a>> {
     let above = above(page, &cards);
     let headings = || above.iter().filter_map(|above| above.heading.as_ref());
-    let level = headings().filter(|heading| heading.is_news()).map(|heading| heading.level).max();
+    let has_news = headings().any(Heading::is_news);
+    let is_called = |heading: &Heading| heading.is_news() || !has_news && heading.features;
+    let level = headings().filter(|heading| is_called(heading)).map(|heading| heading.level).max();
     let is_page_with_parts = above.iter().any(RecordContext::is_apart)
         && above.iter().any(|above| !above.is_apart())
         && is_page_of_news(page);
+    // What is featured beside the news is news as well if it stands in one directory with them.
+    let of_news = cards.iter().zip(&above).filter(|(_, above)| above.is_news());
+    let directories: HashSet<String> = of_news.filter_map(|(card, _)| directory_of(&card.href)).collect();
+    let is_featured_news = |card: &Card, part: &Heading| {
+        part.may_feature_news() && directory_of(&card.href).is_some_and(|own| directories.contains(&own))
+    };
     let is_elsewhere = |card: &Card, above: &RecordContext| {
-        let part = above.heading.as_ref().filter(|heading| !heading.is_news() && heading.level > 1);
+        let part = above.heading.as_ref().filter(|heading| !is_called(heading) && heading.level > 1);
         part.is_some_and(|part| {
-            level.is_some_and(|level| part.level <= level)
+            level.is_some_and(|level| part.level <= level) && !is_featured_news(card, part)
                 || is_page_with_parts && above.is_apart() && !kinds::is_called_news(page, card)
         })
     };
-    let kept = cards.into_iter().zip(&above);
-    kept.filter(|(card, above)| !is_elsewhere(card, above) || card.has_date()).map(|(card, _)| card).collect()
+    let kept = cards.iter().zip(&above).map(|(card, above)| !is_elsewhere(card, above) || card.has_date());
+    let kept: Vec<bool> = kept.collect();
+    cards.into_iter().zip(kept).filter_map(|(card, is_kept)| is_kept.then_some(card)).collect()
+}
+
+/// The address of the directory that an address is in.
+fn directory_of(href: &str) -> Option<String> {
+    let path = href.split(['?', '#']).next()?.trim_end_matches('/');
+    path.rsplit_once('/').map(|(directory, _)| directory.to_owned())
 }

@@ -3,9 +3,9 @@
 use scraper::ElementRef;
 use url::Url;
 
-use super::cards::Card;
+use super::cards::{Card, elements_of};
 use crate::extract::page::answers::is_topic_address;
-use crate::extract::page::{Page, selector};
+use crate::extract::page::{Page, selector, text_within};
 use crate::extract::words;
 
 /// Number of elements around a record whose names are read.
@@ -68,17 +68,19 @@ fn is_named_other(record: ElementRef) -> bool {
     std::iter::once(record).chain(only).any(|element| {
         let mut names = element.value().classes().map(words::parts_of_name);
         let is_of = |parts: &[String], kind: &str| parts.iter().any(|part| words::of(kind).contains(part));
-        names.any(|parts| is_of(&parts, "other") && !is_of(&parts, "news"))
+        names.any(|parts| is_of(&parts, "other") && !words::parts_name_news(&parts))
     })
 }
 
-/// Whether an element bears one of the words of a kind in a name, or is named as a list of news as a whole.
-fn is_named(element: ElementRef, kind: &str) -> bool {
+/// Whether an element bears such a name, or is named as a list of news as a whole.
+fn is_named(element: ElementRef, fits: impl Fn(&[String]) -> bool) -> bool {
     let names = element.value().classes().chain(element.attr("id"));
-    names.map(words::parts_of_name).any(|parts| {
-        parts.iter().any(|part| words::of(kind).contains(part))
-            || words::of("list").contains(&parts.join(" "))
-    })
+    names.map(words::parts_of_name).any(|parts| fits(&parts) || words::of("list").contains(&parts.join(" ")))
+}
+
+/// Whether an element bears a name of news.
+fn is_named_news(element: ElementRef) -> bool {
+    is_named(element, words::parts_name_news)
 }
 
 /// Whether a record is named or typed as news.
@@ -89,7 +91,7 @@ fn is_marked(record: ElementRef) -> bool {
     };
     let inner = record.children().filter_map(ElementRef::wrap);
     let mut own = std::iter::once(record).chain(inner);
-    own.any(|own| is_typed(own) || is_named(own, "news"))
+    own.any(|own| is_typed(own) || is_named_news(own))
 }
 
 /// The nearest list around a record that is named as one of news.
@@ -97,13 +99,15 @@ pub(super) fn news_list<'a>(card: &Card<'a>) -> Option<ElementRef<'a>> {
     let around = card.record.ancestors().filter_map(ElementRef::wrap).take(AROUND_MAX);
     around
         .filter(|around| !matches!(around.value().name(), "html" | "body" | "main" | "article"))
-        .find(|around| is_named(*around, "news"))
+        .find(|around| is_named_news(*around))
 }
 
 /// Whether a record has the name that blogs give to their posts, which other cards have too.
 pub(super) fn is_post(card: &Card) -> bool {
     let inner = card.record.children().filter_map(ElementRef::wrap);
-    std::iter::once(card.record).chain(inner).any(|own| is_named(own, "markup"))
+    std::iter::once(card.record)
+        .chain(inner)
+        .any(|own| is_named(own, |parts| parts.iter().any(|part| words::of("markup").contains(part))))
 }
 
 /// Whether a record calls itself news: by its type, its name, the name of its list, or its address.
@@ -145,7 +149,12 @@ fn has_news_path(url: &Url) -> bool {
     };
     // A year at the end is what the link is about.
     let directories = &segments[..segments.len().saturating_sub(1)];
-    directories.iter().any(|segment| is_year(segment) || words::of("address").contains(*segment))
+    // `/p/12` may be a product or a page of a pager.
+    let is_figures = |at: usize| segments[at].bytes().all(|b| b.is_ascii_digit());
+    let is_address = |at: usize, segment: &str| {
+        words::of("address").contains(segment) && !(segment == "p" && is_figures(at + 1))
+    };
+    directories.iter().enumerate().any(|(at, segment)| is_year(segment) || is_address(at, segment))
         || segments.iter().any(|segment| names_news(segment))
 }
 
@@ -167,5 +176,24 @@ pub(in crate::extract) fn names_news(segment: &str) -> bool {
     let parts = words::parts_of_name(segment);
     // A slug of many words is a title.
     parts.len() <= 3
-        && parts.iter().any(|part| words::of("news").contains(part) || words::of("markup").contains(part))
+        && (words::parts_name_news(&parts) || parts.iter().any(|part| words::of("markup").contains(part)))
+}
+
+/// A price is not longer, in characters.
+const PRICE_CHARS_MAX: usize = 24;
+
+/// Whether a record shows what something costs, as offers do.
+pub(super) fn is_offer(card: &Card) -> bool {
+    const CURRENCIES: [&str; 6] = ["eur", "usd", "gbp", "chf", "руб", "грн"];
+    const SIGNS: [char; 6] = ['€', '$', '£', '¥', '₽', '₴'];
+    let is_price = |text: String| {
+        let has_sign = text.contains(SIGNS);
+        let lower = text.to_lowercase();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let is_named = has_sign || !words.is_empty();
+        let is_alone = words.iter().all(|word| CURRENCIES.contains(word));
+        is_named && is_alone && text.contains(|c: char| c.is_ascii_digit())
+    };
+    elements_of(card.record).filter_map(|element| text_within(element, PRICE_CHARS_MAX)).any(is_price)
 }

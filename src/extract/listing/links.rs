@@ -8,11 +8,12 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::{ElementRef, Node};
 use url::Url;
 
-use super::cards::cards;
+use super::cards::{Card, cards};
 use super::rows;
-use super::title::{is_named_title, title};
+use super::title::title;
 use crate::extract::page::answers::is_link_to_answer;
-use crate::extract::page::{Page, WIDE, own_target, selector, text_of};
+use crate::extract::page::{Page, WIDE, is_named_title, own_target, selector, text_of};
+use crate::extract::prose_date::names_a_day;
 use crate::extract::words;
 
 /// Maximum number of links examined on a page.
@@ -42,8 +43,19 @@ pub(super) struct Anchor<'a> {
     pub is_same_site: bool,
     /// Its place among the links of the page.
     pub at: usize,
-    /// Whether its address may lead to anything: a host, a number, a query.
-    is_short: bool,
+    /// What its address may be instead of that of an entry.
+    doubt: Option<AddressDoubt>,
+}
+
+/// What an address may be that says nothing of an entry: only a record with a title and a date makes it that of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AddressDoubt {
+    /// A host, a number, a query: it may lead to anything.
+    Short,
+    /// A further page of the listing: `/page/2`, and `/p/4121` of an entry.
+    Page,
+    /// What stands beside a listing: `/news/rss`, `/news/privacy`.
+    Furniture,
 }
 
 /// Links that belong together: one entry for each distinct address, in page order.
@@ -173,11 +185,11 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
         let mut key = key_of(&url);
         let is_part =
             |fragment: &&str| fragment.starts_with(['/', '!']) || reach == LinkScope::Wide && key == own_key;
-        let mut is_short = false;
+        let mut doubt = None;
         match url.fragment().filter(|fragment| !fragment.is_empty()).filter(is_part) {
             Some(fragment) => key = format!("{key}#{fragment}"),
             None if key == own_key || is_no_entry(&url, own) => continue,
-            None => is_short = is_short_address(&url, own),
+            None => doubt = address_doubt(&url, own),
         }
         if is_link_to_answer(element) {
             continue;
@@ -192,33 +204,78 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
             is_set_aside: is_set_aside(element, &surroundings),
             is_same_site,
             at: found.len(),
-            is_short,
+            doubt,
         });
     }
-    without_short(found)
+    without_doubtful(found)
 }
 
 /// Whether a link leads to a page that may be that of an entry.
 pub(super) fn may_lead_to_entry(link: ElementRef, own: &Url) -> bool {
     let target = own_target(link).and_then(|href| web_target(Some(own), href));
-    target.is_some_and(|url| key_of(&url) != key_of(own) && !is_no_entry(&url, Some(own)))
+    let is_of_entry = |url: &Url| match address_doubt(url, Some(own)) {
+        Some(AddressDoubt::Page) => !is_label_of_page(&text_of(link)),
+        Some(AddressDoubt::Furniture) => words::count(&text_of(link)) > FURNITURE_WORDS_MAX,
+        Some(AddressDoubt::Short) | None => true,
+    };
+    target
+        .is_some_and(|url| key_of(&url) != key_of(own) && !is_no_entry(&url, Some(own)) && is_of_entry(&url))
 }
 
-/// The links without those whose addresses may lead to anything, except where their records have a title and a date.
-fn without_short(anchors: Vec<Anchor>) -> Vec<Anchor> {
-    if anchors.iter().all(|anchor| !anchor.is_short) {
+/// The links without those whose addresses may lead to anything, except where their records have a title and a date. What may stand
+/// beside a listing is an entry only among others that are dated too.
+fn without_doubtful(anchors: Vec<Anchor>) -> Vec<Anchor> {
+    if anchors.iter().all(|anchor| anchor.doubt.is_none()) {
         return anchors;
     }
     let all = LinkGroup { anchors };
-    let dated: HashSet<NodeId> = cards(&all)
-        .into_iter()
-        .filter(|card| card.has_date() && title(card).is_some())
-        .flat_map(|card| card.anchors)
-        .map(|(element, _)| element.id())
-        .collect();
-    let is_kept =
-        |anchor: &Anchor| !anchor.is_short || !anchor.is_set_aside && dated.contains(&anchor.element.id());
-    all.anchors.into_iter().filter(is_kept).collect()
+    let found = cards(&all);
+    let dated: Vec<&Card> = found.iter().filter(|card| card.has_date() && title(card).is_some()).collect();
+    let records: HashMap<NodeId, &Card> =
+        dated.iter().flat_map(|card| card.anchors.iter().map(|(element, _)| (element.id(), *card))).collect();
+    let mut directories: HashMap<&str, usize> = HashMap::new();
+    for directory in dated.iter().filter_map(|card| parent_of(&card.href)) {
+        *directories.entry(directory).or_default() += 1;
+    }
+    let is_kept = |anchor: &Anchor| {
+        let Some(doubt) = anchor.doubt else { return true };
+        let Some(card) = records.get(&anchor.element.id()).filter(|_| !anchor.is_set_aside) else {
+            return false;
+        };
+        match doubt {
+            AddressDoubt::Short => true,
+            AddressDoubt::Page => !is_label_of_page(&anchor.text),
+            AddressDoubt::Furniture => {
+                let count = words::count(&anchor.text);
+                let is_title = count > FURNITURE_WORDS_MAX
+                    || count == FURNITURE_WORDS_MAX && names_a_day(&text_of(card.record));
+                let siblings = parent_of(&card.href).and_then(|parent| directories.get(parent));
+                is_title && siblings.is_some_and(|count| *count > 1)
+            }
+        }
+    };
+    let kept: Vec<bool> = all.anchors.iter().map(is_kept).collect();
+    all.anchors.into_iter().zip(kept).filter_map(|(anchor, is_kept)| is_kept.then_some(anchor)).collect()
+}
+
+/// The directory that the last part of an address is in, above those that are only the figures of a day.
+fn parent_of(href: &str) -> Option<&str> {
+    let mut path = href.split(['?', '#']).next()?.trim_end_matches('/');
+    loop {
+        path = path.rsplit_once('/')?.0;
+        let last = path.rsplit('/').next()?;
+        if !is_number(last) {
+            return Some(path);
+        }
+    }
+}
+
+/// Whether the text of a link is that of a pager: "2", "Page 2", "Older posts".
+fn is_label_of_page(text: &str) -> bool {
+    let plain = words::plain(text);
+    let is_all =
+        |rest: &str| rest.split_whitespace().all(|word| is_number(word) || words::is_one("pager", word));
+    plain.is_empty() || words::after("pager", &plain).is_some_and(is_all) || is_all(&plain)
 }
 
 /// The headings of parts of a page that lead to no other page.
@@ -282,7 +339,7 @@ fn told_parts<'a>(page: &'a Page, found: Vec<ElementRef<'a>>) -> Vec<Anchor<'a>>
             is_set_aside: is_set_aside(element, &surroundings),
             is_same_site: true,
             at,
-            is_short: false,
+            doubt: None,
         }
     });
     parts.collect()
@@ -330,8 +387,8 @@ const LANGUAGE_SEGMENTS: &[&str] = &[
     "es-es", "pt-br",
 ];
 
-/// Path segments that lead to tags, authors, forms, boards of forums and other pages that are not entries.
-const TAXONOMIES: [&str; 35] = [
+/// Path segments below which are tags and authors, and no entries.
+const TAXONOMIES: [&str; 15] = [
     "tag",
     "tags",
     "category",
@@ -346,21 +403,15 @@ const TAXONOMIES: [&str; 35] = [
     "label",
     "labels",
     "taxonomy",
-    "login",
-    "wp-login.php",
-    "signup",
-    "register",
     "search",
-    "cart",
-    "feed",
-    "rss",
-    "privacy",
-    "contact",
+];
+
+/// Path segments of programs, of the boards of forums and of their members.
+const PROGRAMS: [&str; 11] = [
+    "wp-login.php",
     "wp-admin",
-    "archives",
     "viewforum.php",
     "forumdisplay.php",
-    // Members of forums.
     "u",
     "user",
     "users",
@@ -369,6 +420,13 @@ const TAXONOMIES: [&str; 35] = [
     "member.php",
     "memberlist.php",
 ];
+
+/// The last parts of addresses of forms and of other pages beside a listing, some of which are words of titles as well.
+const FURNITURE: [&str; 9] =
+    ["login", "signup", "register", "cart", "feed", "rss", "privacy", "contact", "archives"];
+
+/// The text of a link beside a listing has at most so many words: "RSS feed", "Contact us".
+const FURNITURE_WORDS_MAX: usize = 2;
 
 /// Query parameters that page or sort a listing.
 const PAGING_QUERIES: [&str; 8] =
@@ -398,7 +456,12 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     let is_front = segments.iter().all(|segment| LANGUAGE_SEGMENTS.contains(segment))
         && url.query().is_none()
         && !(segments.is_empty() && is_elsewhere);
-    let is_taxonomy = segments.iter().rev().take(2).any(|segment| TAXONOMIES.contains(segment));
+    let above = segments.iter().nth_back(1).is_some_and(|above| TAXONOMIES.contains(above));
+    // No entry has such a name at the front of a site, or with a query.
+    let is_bare = segments.len() == 1 || url.query().is_some();
+    let is_taxonomy = above
+        || segments.iter().rev().take(2).any(|segment| PROGRAMS.contains(segment))
+        || is_bare && segments.last().is_some_and(is_furniture);
     let is_file = segments.last().is_some_and(|last| FILE_ENDS.iter().any(|end| last.ends_with(end)));
     let is_member = || {
         url.query_pairs().any(|(name, value)| {
@@ -412,7 +475,7 @@ fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     is_front
         || own.is_some_and(|own| url.query().is_none() && is_above(url, &path, own))
         || is_taxonomy
-        || is_further_page(url, &segments, own)
+        || is_paged_by_query(url, own)
         || is_file
         || is_member()
         || is_sharing()
@@ -440,16 +503,36 @@ fn is_above(url: &Url, path: &str, own: &Url) -> bool {
         && own.path().to_ascii_lowercase().trim_end_matches('/').starts_with(&format!("{path}/"))
 }
 
-/// Whether it is another page of a listing, by path or query.
-fn is_further_page(url: &Url, segments: &[&str], own: Option<&Url>) -> bool {
-    if let [.., before, last] = segments
-        && matches!(*before, "page" | "pagina" | "p" | "seite")
-        && is_number(last)
-    {
-        return true;
-    }
+/// Whether it is another page of a listing, by path.
+fn is_paged_by_path(segments: &[&str]) -> bool {
+    matches!(segments, [.., before, last] if is_number(last)
+        && matches!(*before, "page" | "pagina" | "p" | "seite"))
+}
+
+/// Whether it is another page of a listing, by query.
+fn is_paged_by_query(url: &Url, own: Option<&Url>) -> bool {
     own.is_some_and(|own| own.path() == url.path())
         && url.query_pairs().any(|(name, value)| PAGING_QUERIES.contains(&name.as_ref()) && value.len() < 12)
+}
+
+/// Whether a part of a path is what pages beside a listing are called.
+fn is_furniture(segment: &&str) -> bool {
+    TAXONOMIES.contains(segment) || FURNITURE.contains(segment)
+}
+
+/// What an address may be that is not that of an entry for sure.
+fn address_doubt(url: &Url, own: Option<&Url>) -> Option<AddressDoubt> {
+    let path = url.path().trim_end_matches('/').to_ascii_lowercase();
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let above = segments.iter().nth_back(1);
+    match () {
+        () if is_paged_by_path(&segments) => Some(AddressDoubt::Page),
+        () if segments.last().is_some_and(is_furniture) || above.is_some_and(is_furniture) => {
+            Some(AddressDoubt::Furniture)
+        }
+        () if is_short_address(url, own) => Some(AddressDoubt::Short),
+        () => None,
+    }
 }
 
 fn is_number(segment: &str) -> bool {
@@ -716,4 +799,67 @@ fn has_news_name(element: ElementRef) -> bool {
     names_of(element)
         .iter()
         .any(|name| ["post", "entry", "article", "card", "item"].iter().any(|news| name.contains(news)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::extract::prose_date::DateRules;
+
+    /// The last parts of the addresses of the entries of a page.
+    fn found(body: &str) -> Vec<String> {
+        let url = Url::parse("https://x.org/news").unwrap();
+        let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+        let body = format!("<title>News</title><main><h1>News</h1>{body}</main>");
+        let entries = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+        entries.iter().map(|entry| entry.url().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_dated_record_with_a_title_is_no_page_of_a_pager() {
+        for part in ["p", "page", "seite", "de/page"] {
+            let card = |n: u8| {
+                format!(
+                    "<h3><a href=/{part}/41{n}>The harbour gets crane {n}</a></h3><p>1{n} October 2022</p>"
+                )
+            };
+            let list: String = (1..=3).map(card).collect();
+            assert_eq!(found(&list), ["411", "412", "413"], "{part}");
+            let pager = format!(
+                "<p><a href=/{part}/2>2</a> <a href=/{part}/3>Next page</a> <a href=/{part}/9>Older posts</a></p>"
+            );
+            assert_eq!(found(&format!("{list}{pager}")), ["411", "412", "413"], "{part}");
+        }
+    }
+
+    #[test]
+    fn a_dated_record_among_its_siblings_is_no_furniture_whatever_its_address_ends_with() {
+        let item = |(n, (last, title)): (usize, &(&str, &str))| {
+            format!("<li>1{n} October 2022 <a href=/news/{last}>{title}</a></li>")
+        };
+        let list = |items: &[(&str, &str)]| {
+            format!("<ul>{}</ul>", items.iter().enumerate().map(item).collect::<String>())
+        };
+        let all = [
+            ("rss", "Notes on RSS"),
+            ("bridge", "The bridge is open"),
+            ("login", "Login.gov expands"),
+            ("2022/10/12/privacy", "Privacy bill passes"),
+            ("search", "Search committee named"),
+            ("tags", "A tax on tags"),
+            ("archives", "The archives reopen"),
+            ("category", "A category of storms"),
+        ];
+        let wanted: Vec<&str> = all.iter().map(|(last, _)| last.rsplit('/').next().unwrap()).collect();
+        assert_eq!(found(&list(&all)), wanted);
+        let beside = "<p>10 October 2022 <a href=/news/rss>RSS</a></p><p><a href=/news/login>Log in to the site</a> <a href=/news/search>Search the news here</a></p><p><a href=/privacy>Privacy of our readers</a> 1 October 2022</p>";
+        let plain = [
+            ("bridge", "The bridge is open"),
+            ("mill", "The mill has a roof"),
+            ("lock", "The lock is mended"),
+        ];
+        assert_eq!(found(&format!("{}{beside}", list(&plain))), ["bridge", "mill", "lock"]);
+    }
 }

@@ -8,6 +8,7 @@ mod groups;
 mod headings;
 mod kinds;
 mod links;
+mod otherwise;
 mod records;
 mod rows;
 mod selectors;

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use ego_tree::NodeRef;
 use jiff::civil::Date;
-use scraper::ElementRef;
+use scraper::{ElementRef, Node};
 
 use super::cards::{Card, elements_of, is_byline, is_title_of_part};
 use super::links::{is_call, is_file_label};
 use crate::extract::elements::is_heading;
-use crate::extract::page::{is_label, selector, text_of, title_text};
+use crate::extract::page::{is_label, is_named_title, selector, text_of, title_text};
 use crate::extract::prose_date::{
     DateContext, DateRules, StatedDates, is_date_only, is_relative_only, is_short_age,
 };
@@ -111,6 +112,7 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         names.map(title_text).find(|text| is_short(text))
     };
     let part = || anchors().find_map(|anchor| part_of_link(anchor, &is_own));
+    let bold = || anchors().find_map(|anchor| bold_of_link(anchor, &is_own));
     let block = || anchors().find_map(|anchor| first_block(anchor, &is_own));
     let longest = || {
         let texts = anchors().map(title_text);
@@ -125,6 +127,7 @@ fn title_besides(card: &Card, labels: &[String]) -> Option<String> {
         .filter(|text| is_short(text))
         .or_else(inside)
         .or_else(named)
+        .or_else(bold)
         .or_else(part)
         .or_else(|| of_links(card, &is_own))
         .or_else(block)
@@ -165,31 +168,6 @@ pub(super) fn is_short_title(text: &str) -> bool {
     text.chars().count() <= TITLE_CHARS_MAX && is_title(text)
 }
 
-/// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
-pub(super) fn is_named_title(element: ElementRef) -> bool {
-    const OTHERS: [&str; 15] = [
-        "sub",
-        "sous",
-        "sur",
-        "page",
-        "site",
-        "section",
-        "block",
-        "widget",
-        "wrap",
-        "wrapper",
-        "container",
-        "group",
-        "area",
-        "content",
-        "bar",
-    ];
-    element.value().classes().map(words::parts_of_name).any(|parts| {
-        parts.iter().any(|part| words::of("title").contains(part))
-            && !parts.iter().any(|part| OTHERS.contains(&part.as_str()))
-    })
-}
-
 /// The text of the first link that has several words, or else the longest: the same address may stand under a longer subtitle.
 fn of_links(card: &Card, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
     let plain = card.anchors.iter().map(|(anchor, _)| *anchor).filter(|anchor| !holds_blocks(*anchor));
@@ -214,6 +192,40 @@ fn part_of_link(anchor: ElementRef, is_own: &dyn Fn(&str) -> bool) -> Option<Str
         .filter(|part| !is_label(*part))
         .map(title_text)
         .find(|text| is_short_title(text) && is_own(text) && !is_byline(text))
+}
+
+/// The part in bold of a link that is a whole card, behind labels and a date, if what follows is set apart from it: words in bold within
+/// a title go on in the same line. A word in bold before another title may be a label.
+fn bold_of_link(anchor: ElementRef, is_own: &dyn Fn(&str) -> bool) -> Option<String> {
+    let parts = || anchor.children().filter(|child| !is_blank(child));
+    let is_label_or_date = |part: &ElementRef| is_label(*part) || is_date_only(&text_of(*part));
+    let at = parts().position(|part| ElementRef::wrap(part).is_none_or(|part| !is_label_or_date(&part)))?;
+    let first = parts().nth(at).and_then(ElementRef::wrap)?;
+    let rest = parts().nth(at + 1)?;
+    let told: String = parts().skip(at + 1).filter_map(ElementRef::wrap).map(text_of).collect();
+    let tail = parts().last().and_then(|last| last.value().as_text().map(|text| text.trim().to_owned()));
+    let is_sentence = [told, tail.unwrap_or_default()].iter().any(|text| text.contains(['.', '!', '?', '…']));
+    let text = title_text(first);
+    let is_title = matches!(first.value().name(), "strong" | "b")
+        && rest.value().is_element()
+        && (is_sentence || words::count(&text) >= LABEL_WORDS_MIN)
+        && is_short_title(&text)
+        && is_own(&text);
+    is_title.then_some(text)
+}
+
+/// What has so many words is a title rather than a label.
+const LABEL_WORDS_MIN: usize = 2;
+
+fn is_blank(node: &NodeRef<Node>) -> bool {
+    match node.value() {
+        Node::Text(text) => text.trim().is_empty(),
+        Node::Element(element) => {
+            let text = ElementRef::wrap(*node).map(text_of).unwrap_or_default();
+            element.name() != "br" && text.is_empty()
+        }
+        _ => true,
+    }
 }
 
 /// The alternative text of a card that consists of a picture only. A card with an excerpt gets its title from the item's own
@@ -342,6 +354,66 @@ fn without_dates(entries: &mut [RawEntry]) {
     for (entry, rest) in entries.iter_mut().zip(rests) {
         if let Some(title) = &mut entry.title {
             title.value = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::extract::page::Page;
+    use crate::extract::prose_date::DateRules;
+
+    /// The titles and days of the entries of a page.
+    fn found(card: &str) -> Vec<(String, String)> {
+        let url = url::Url::parse("https://x.org/actualites").unwrap();
+        let rules = DateRules { now: "2022-10-20T12:00:00Z".parse().ok(), ..DateRules::default() };
+        let titles = ["Piscine fermée", "Bal des pompiers", "Forum des associations", "Fin des travaux"];
+        let card = |(n, title): (usize, &&str)| {
+            format!("<li>{}</li>", card.replace("{n}", &(n + 1).to_string()).replace("{t}", title))
+        };
+        let list: String = titles.iter().enumerate().map(card).collect();
+        let body = format!("<html lang=fr><title>Actualités</title><h1>Actualités</h1><ul>{list}</ul>");
+        let entries = Page::parse(&body, Some(&url)).detect_listing(rules, &HashSet::new()).feed.entries;
+        let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+        let told = entries.into_iter();
+        told.map(|entry| (entry.title.unwrap().value, entry.published.map(day).unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn what_is_in_bold_in_a_link_around_a_card_is_its_title_if_the_rest_is_set_apart() {
+        let text = "Une phrase de résumé.";
+        for card in [
+            format!(
+                "<a href=/a/{{n}}><strong>{{t}}</strong> <span>{text}</span></a> <em>1{{n}}/10/2022</em>"
+            ),
+            format!("<a href=/a/{{n}}><b>{{t}}</b><br>{text}</a><br><em>1{{n}} octobre 2022</em>"),
+            format!(
+                "<a href=/a/{{n}}><span class=cat>Sports</span><strong>{{t}}</strong><span>{text}</span><em>Publié le 1{{n}}/10/2022 par La mairie</em></a>"
+            ),
+            format!("<a href=/a/{{n}}><em>1{{n}}/10/2022</em><strong>{{t}}</strong><i>{text}</i></a>"),
+        ] {
+            let found = found(&card);
+            assert_eq!(found[0], ("Piscine fermée".to_owned(), "2022-10-11".to_owned()), "{card}");
+            assert_eq!(found[2], ("Forum des associations".to_owned(), "2022-10-13".to_owned()), "{card}");
+        }
+        let line = found("<a href=/a/{n}><b>Info</b> {t} en ville</a> <i>1{n}/10/2022</i>");
+        assert_eq!(line[0].0, "Info Piscine fermée en ville", "words in bold within a title");
+        let label = found("<a href=/a/{n}><b>Sport</b> <span>{t} en ville</span></a> <i>1{n}/10/2022</i>");
+        assert!(label[0].0.ends_with("Piscine fermée en ville"), "a label in bold: {label:?}");
+    }
+
+    #[test]
+    fn words_of_a_title_say_nothing_of_the_day_behind_it_in_one_link() {
+        for card in [
+            "<a href=/a/{n}><span class=titre>{t}</span> <span class=date>1{n} octobre 2022</span></a>",
+            "<a href=/a/{n}><span class=titre>{t}</span><span class=chapo>Une phrase.</span><span class=date>1{n} octobre 2022</span></a>",
+            "<a href=/a/{n}><strong>{t}</strong> <span class=date>1{n} octobre 2022</span></a>",
+            "<a href=/a/{n}>{t}</a> <span class=date>1{n} octobre 2022</span>",
+        ] {
+            let days: Vec<String> = found(card).into_iter().map(|(_, day)| day).collect();
+            assert_eq!(days, ["2022-10-11", "2022-10-12", "2022-10-13", "2022-10-14"], "{card}");
         }
     }
 }

@@ -51,8 +51,7 @@ fn is_path_of_agenda(segments: &[&str], now: Option<Timestamp>) -> bool {
 /// Whether a text has a word for news that is none for events.
 fn names_news(text: &str) -> bool {
     let plain = words::plain(text);
-    words::of("news")
-        .iter()
+    words::of_news()
         .filter(|word| !words::of("events").contains(*word))
         .any(|word| words::stands_in(&plain, word))
 }
@@ -126,6 +125,6 @@ pub(super) fn is_event_name(class: &str) -> bool {
     parts.iter().any(|part| EVENT_PARTS.contains(&part.as_str()))
         && !parts.iter().any(|part| {
             OTHER_PARTS.contains(&part.as_str())
-                || words::of("news").contains(part) && !words::of("events").contains(part)
+                || words::is_of_news(part) && !words::of("events").contains(part)
         })
 }

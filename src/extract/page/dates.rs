@@ -7,7 +7,7 @@ use scraper::ElementRef;
 
 use super::agenda::is_event_name;
 use super::answers::{AnswerParts, column_heading};
-use super::{attribute, is_longer, spaced_text_of, text_of, text_within};
+use super::{attribute, is_longer, is_named_title, spaced_text_of, text_of, text_within};
 use crate::extract::date::parse_day;
 use crate::extract::elements::is_heading;
 use crate::extract::prose_date::{
@@ -438,14 +438,23 @@ fn text_before(element: ElementRef) -> String {
         is_inline && around.children().filter(|child| child.value().is_element()).count() == 1
     };
     let around = element.ancestors().filter_map(ElementRef::wrap).take_while(is_alone).last();
+    let is_linked =
+        element.ancestors().filter_map(ElementRef::wrap).any(|around| around.value().name() == "a");
+    // The words of a title are those of what it tells.
+    let is_title = |before: ElementRef| {
+        let is_bold = || is_linked && matches!(before.value().name(), "strong" | "b");
+        before.value().name() == "a"
+            || is_named_title(before)
+            || is_bold() && !text_of(before).trim_end().ends_with(':')
+    };
     for node in around.unwrap_or(element).prev_siblings() {
         if bytes > BEFORE_CHARS_MAX * 4 || pieces.len() > BEFORE_CHARS_MAX {
             break;
         }
         match (node.value().as_text(), ElementRef::wrap(node)) {
             (Some(text), _) => pieces.push(text.to_string()),
+            (None, Some(before)) if is_title(before) => pieces.push(" ".into()),
             (None, Some(before)) if INLINE.contains(&before.value().name()) => pieces.push(text_of(before)),
-            (None, Some(before)) if before.value().name() == "a" => pieces.push(" ".into()),
             (None, Some(_)) => break,
             (None, None) => {}
         }

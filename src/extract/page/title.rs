@@ -75,6 +75,31 @@ fn push_words(element: ElementRef, words: &mut String) {
     }
 }
 
+/// `card-title`, `titre`, `entryTitle`; not `subtitle`, nor what a title stands in.
+pub(in crate::extract) fn is_named_title(element: ElementRef) -> bool {
+    const OTHERS: [&str; 15] = [
+        "sub",
+        "sous",
+        "sur",
+        "page",
+        "site",
+        "section",
+        "block",
+        "widget",
+        "wrap",
+        "wrapper",
+        "container",
+        "group",
+        "area",
+        "content",
+        "bar",
+    ];
+    element.value().classes().map(words::parts_of_name).any(|parts| {
+        parts.iter().any(|part| words::of("title").contains(part))
+            && !parts.iter().any(|part| OTHERS.contains(&part.as_str()))
+    })
+}
+
 /// Whether an element is the sign beside a heading by which readers get its address: "¶".
 fn is_sign_of_link(part: ElementRef) -> bool {
     part.attr("href").is_some_and(|href| href.starts_with('#'))
