@@ -203,6 +203,7 @@ impl App {
             newsletter: &self.config.newsletter,
             templates: &self.templates,
             sender: &self.sender,
+            accent: self.config.brand.accent,
             now: self.clock.now(),
         }
     }

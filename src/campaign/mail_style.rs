@@ -1,7 +1,9 @@
 //! How the elements of a text look in a mail: mail programs take styles from elements only. The classes are those by which the
 //! templates of mails have dark colours.
 
-/// What is added to the elements of a text, by their names.
+use crate::model::color::Color;
+
+/// What is added to the elements of a text, by their names; `ACCENT` stands for the colour of links.
 const STYLES: [(&str, &str); 16] = [
     (
         "p",
@@ -33,7 +35,7 @@ const STYLES: [(&str, &str); 16] = [
         "blockquote",
         " style=\"margin:0 0 12px 0;padding:0 12px;border-left:3px solid #8c959f;border-right:3px solid #8c959f;\"",
     ),
-    ("a", " class=\"link\" style=\"color:#0b5c8a;text-decoration:underline;\""),
+    ("a", " class=\"link\" style=\"color:ACCENT;text-decoration:underline;\""),
     ("img", " style=\"max-width:100%;height:auto;border:0;\""),
     ("hr", " style=\"margin:16px 0;border:0;border-top:1px solid #8c959f;\""),
     (
@@ -51,8 +53,9 @@ const STYLES: [(&str, &str); 16] = [
     ),
 ];
 
-/// Safe HTML with the styles of a mail.
-pub fn with_mail_style(html: &str) -> String {
+/// Safe HTML with the styles of a mail, and links in a colour.
+pub fn with_mail_style(html: &str, accent: Color) -> String {
+    let accent = accent.to_string();
     let (mut out, mut rest) = (String::with_capacity(html.len() * 2), html);
     // Within text, a < is written as a reference.
     while let Some(at) = rest.find('<') {
@@ -61,7 +64,7 @@ pub fn with_mail_style(html: &str) -> String {
         let style = STYLES.iter().find(|(name, _)| *name == &tag[1..name_end]).map_or("", |(_, style)| style);
         out.push_str(before);
         out.push_str(&tag[..name_end]);
-        out.push_str(style);
+        out.push_str(&style.replace("ACCENT", &accent));
         let end = name_end + tag_end(&tag[name_end..]);
         out.push_str(&tag[name_end..end]);
         rest = &tag[end..];
@@ -87,16 +90,21 @@ mod tests {
     fn elements_are_styled_and_nothing_else_changes() {
         let styled = with_mail_style(
             "<p>a &lt;p&gt; <a href=\"https://x.example/?a=<p>\" title=\"<p>\">b</a><br></p>",
+            Color::BLACK,
         );
+        assert!(styled.contains("style=\"color:#000000;"), "{styled}");
         assert!(styled.starts_with("<p class=\"ink\" style=\""), "{styled}");
         assert!(styled.contains("\">a &lt;p&gt; <a class=\"link\" style="), "{styled}");
         assert!(
             styled.ends_with(" href=\"https://x.example/?a=<p>\" title=\"<p>\">b</a><br></p>"),
             "{styled}"
         );
-        assert_eq!(with_mail_style("<"), "<");
-        assert_eq!(with_mail_style("<p"), format!("<p{}", STYLES[0].1));
-        assert_eq!(with_mail_style("a <em>b</em>"), "a <em>b</em>");
-        assert_eq!(with_mail_style("<pé>"), "<pé>".replace("<p", &format!("<p{}", STYLES[0].1)));
+        assert_eq!(with_mail_style("<", Color::BLACK), "<");
+        assert_eq!(with_mail_style("<p", Color::BLACK), format!("<p{}", STYLES[0].1));
+        assert_eq!(with_mail_style("a <em>b</em>", Color::BLACK), "a <em>b</em>");
+        assert_eq!(
+            with_mail_style("<pé>", Color::BLACK),
+            "<pé>".replace("<p", &format!("<p{}", STYLES[0].1))
+        );
     }
 }

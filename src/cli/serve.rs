@@ -250,6 +250,7 @@ fn web_state(app: &App, kept: &KeptState, config_path: &Path) -> AppState {
         segments: app.config.segments.clone(),
         sender: app.sender.as_ref().clone(),
         templates: app.templates.clone(),
+        accent: app.config.brand.accent,
         clock: app.clock,
         body_bytes_max: app.config.fetch.body_bytes_max,
         limits: kept.limits.clone(),

@@ -17,6 +17,7 @@ use crate::config::ServeConfig;
 use crate::deliver::message::Sender;
 use crate::model::admin::AdminAccount;
 use crate::model::channel::Channel;
+use crate::model::color::Color;
 use crate::model::digest::{Digest, Newsletter};
 use crate::model::publication::{Images, PublicationList};
 use crate::model::segment::SubscriberSegment;
@@ -51,6 +52,8 @@ pub struct AppState {
     pub segments: Vec<SubscriberSegment>,
     pub sender: Sender,
     pub templates: Templates,
+    /// Of links in mails (`[brand]`).
+    pub accent: Color,
     pub clock: Clock,
     /// Maximum size of a push, in bytes.
     pub body_bytes_max: usize,
@@ -95,6 +98,7 @@ impl AppState {
             newsletter: &self.newsletter,
             templates: &self.templates,
             sender: &self.sender,
+            accent: self.accent,
             now: self.clock.now(),
         }
     }

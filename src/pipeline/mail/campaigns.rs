@@ -101,7 +101,8 @@ pub struct ClippedCampaign;
 pub fn compose(context: MailContext, file: &CampaignFile, mark: &str) -> anyhow::Result<Issue> {
     let (catalog, now) = (context.catalog, context.now);
     let base = Url::parse(&catalog.channel.url).ok();
-    let html = campaign::with_mail_style(&safe_html(&campaign::html(&file.markdown), base.as_ref()));
+    let html = safe_html(&campaign::html(&file.markdown), base.as_ref());
+    let html = campaign::with_mail_style(&html, context.accent);
     let text = wrapped(&campaign::text(&file.markdown, text_of_html), TEXT_COLUMNS);
     let language = file.language.as_deref().unwrap_or(&catalog.channel.language);
     let language = spoken(language, &catalog.channel.language);

@@ -23,6 +23,7 @@ pub mod welcome;
 use jiff::Timestamp;
 
 use crate::deliver::message::Sender;
+use crate::model::color::Color;
 use crate::model::digest::Newsletter;
 use crate::model::story::Story;
 use crate::pipeline::desk;
@@ -37,6 +38,8 @@ pub struct MailContext<'a> {
     pub newsletter: &'a Newsletter,
     pub templates: &'a Templates,
     pub sender: &'a Sender,
+    /// Of links (`[brand]`).
+    pub accent: Color,
     pub now: Timestamp,
 }
 
