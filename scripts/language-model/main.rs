@@ -1,6 +1,6 @@
 //! Makes the table of n-grams by which courant tells languages apart (`src/normalize/ngrams.bin`) of the models of lingua
 //! (Apache-2.0), which give the conditional probability of the last letter of each n-gram of up to five letters. Kept are the
-//! n-grams that are likely enough to be met in the texts of news; they are a seventh of all.
+//! n-grams that are likely enough to be met in the texts of news; they are an eighth of all.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ mod ngrams;
 use ngrams::{NgramLanguage, SLOT, STEP, check_of, first_slot};
 
 /// N-grams are kept whose probability has at least this natural logarithm.
-const LIKELY: f64 = -16.0;
+const LIKELY: f64 = -14.0;
 /// Slots for each seven n-grams.
 const SLOTS_FOR_SEVEN: usize = 8;
 

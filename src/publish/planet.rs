@@ -142,7 +142,7 @@ pub fn publication(
     page.coming = coming.iter().filter_map(view).collect();
     page.days = by_day(setting, language, interests, &page.root, stories);
     if publication.kind == PublicationKind::Channel {
-        page.lead = taken_lead(&mut page.days).filter(|_| page.has_images);
+        page.lead = if page.has_images { taken_lead(&mut page.days) } else { None };
         count(setting, &mut page.navigation);
     }
     for link in page.navigation.iter_mut().flat_map(|section| &mut section.links) {
