@@ -406,11 +406,7 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         serve: read_serve(root.table("serve")),
         admin_accounts: read_admin(&admin, surroundings),
         disk_min_bytes: read_alarms(root.table("alarms")),
-        digests: root
-            .tables("digest")
-            .into_iter()
-            .map(|section| read_digest(section, &topics, public_url))
-            .collect(),
+        digests: digests(root, &topics, public_url),
         sources: root
             .tables("source")
             .into_iter()
@@ -434,6 +430,10 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     check_names(&admin, &config.admin_accounts);
     config
+}
+
+fn digests(root: &Section, topics: &[Topic], public_url: bool) -> Vec<Digest> {
+    root.tables("digest").into_iter().map(|section| read_digest(section, topics, public_url)).collect()
 }
 
 fn read_outlets(root: &Section, topics: &[Topic], surroundings: &ConfigContext) -> Vec<Outlet> {

@@ -173,7 +173,7 @@ pub(super) fn anchors(page: &Page, reach: LinkScope) -> Vec<Anchor<'_>> {
     let own = page.base();
     let own_key = own.map(key_of).unwrap_or_default();
     let selector = selector(if reach == LinkScope::Wide { WIDE } else { "a[href]" });
-    let surroundings = Surroundings::of(page);
+    let surroundings = PageSurroundings::of(page);
     let mut found = Vec::new();
     for element in page.html().select(&selector).take(ANCHORS_MAX) {
         let href = match reach {
@@ -322,7 +322,7 @@ fn is_bold_line(element: ElementRef) -> bool {
 fn told_parts<'a>(page: &'a Page, found: Vec<ElementRef<'a>>) -> Vec<Anchor<'a>> {
     let Some(own) = page.base() else { return Vec::new() };
     let own_key = key_of(own);
-    let surroundings = Surroundings::of(page);
+    let surroundings = PageSurroundings::of(page);
     let mut counts: HashMap<NodeId, usize> = HashMap::new();
     for around in found.iter().flat_map(|title| title.ancestors().take(PART_ANCESTORS_MAX)) {
         *counts.entry(around.id()).or_default() += 1;
@@ -549,14 +549,14 @@ enum Question {
 }
 
 /// The elements around links: each stands around many, and is looked at once.
-struct Surroundings {
+struct PageSurroundings {
     sizes: TextLengths,
     answers: RefCell<HashMap<(NodeId, Question), bool>>,
 }
 
-impl Surroundings {
-    fn of(page: &Page) -> Surroundings {
-        Surroundings { sizes: TextLengths::of(page), answers: RefCell::default() }
+impl PageSurroundings {
+    fn of(page: &Page) -> PageSurroundings {
+        PageSurroundings { sizes: TextLengths::of(page), answers: RefCell::default() }
     }
 
     fn is(&self, question: Question, element: ElementRef, look: impl Fn(ElementRef) -> bool) -> bool {
@@ -571,7 +571,7 @@ impl Surroundings {
 }
 
 /// The structural position of a link: the names of its ancestors, with stable classes of the nearest ones.
-fn signature(element: ElementRef, surroundings: &Surroundings) -> String {
+fn signature(element: ElementRef, surroundings: &PageSurroundings) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (distance, ancestor) in std::iter::once(element)
         .chain(element.ancestors().filter_map(ElementRef::wrap))
@@ -596,7 +596,7 @@ fn signature(element: ElementRef, surroundings: &Surroundings) -> String {
 }
 
 /// Whether a link is in a list of events, which is named so and holds several links.
-fn is_in_agenda(element: ElementRef, surroundings: &Surroundings) -> bool {
+fn is_in_agenda(element: ElementRef, surroundings: &PageSurroundings) -> bool {
     let is_agenda = |around: ElementRef| {
         !matches!(around.value().name(), "html" | "body" | "main" | "article")
             && names_of(around).iter().any(|name| words::of("agenda").contains(name))
@@ -607,7 +607,7 @@ fn is_in_agenda(element: ElementRef, surroundings: &Surroundings) -> bool {
 }
 
 /// Whether a link is in a menu, a footer, a sidebar or a form, by element, role or name.
-fn is_set_aside(element: ElementRef, surroundings: &Surroundings) -> bool {
+fn is_set_aside(element: ElementRef, surroundings: &PageSurroundings) -> bool {
     let mut is_in_article = false;
     for ancestor in element.ancestors().filter_map(ElementRef::wrap).take(ANCESTORS_MAX) {
         let name = ancestor.value().name();
