@@ -66,8 +66,8 @@ fn pages_forms_and_mails_wear_the_brand() {
         text.contains("The Network <b>\n12 Rue de la Paix\nLegal notice: https://www.example.org/legal"),
         "{text}"
     );
-    let issue = std::fs::read_dir(app.path("public/issues")).unwrap().map(|file| file.unwrap().path());
-    let issue = issue.filter(|path| !path.ends_with("index.html")).next().unwrap();
+    let mut issue = std::fs::read_dir(app.path("public/issues")).unwrap().map(|file| file.unwrap().path());
+    let issue = issue.find(|path| !path.ends_with("index.html")).unwrap();
     let html = std::fs::read_to_string(issue).unwrap();
     assert!(
         html.contains("#7a1f4b") && !html.contains("#0b5c8a") && html.contains("In this issue"),
