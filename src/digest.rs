@@ -62,7 +62,7 @@ pub struct Edition<'a> {
     pub places: &'a LinkPlaces,
 }
 
-/// An issue with fewer stories needs no list of them.
+/// An issue with fewer stories needs no list of contents.
 const CONTENTS_MIN: usize = 8;
 
 /// A mail that somebody wrote.
@@ -95,7 +95,7 @@ struct Data<'a> {
     note: Option<&'a str>,
     /// The paragraphs of an editor's introduction.
     introduction: Vec<String>,
-    /// The titles in their order, if there are many.
+    /// The topics in their order, if there are many stories.
     contents: Vec<ContentsLine>,
     /// What somebody wrote in the place of stories: its subject, safe HTML, and text.
     subject: Option<&'a str>,
@@ -120,13 +120,11 @@ struct Data<'a> {
     t: &'static Phrases,
 }
 
-/// A title in the list of contents.
+/// A topic in the list of contents.
 #[derive(Serialize)]
 struct ContentsLine {
-    title: String,
-    language: String,
-    /// `ltr` or `rtl`.
-    dir: &'static str,
+    label: String,
+    count: usize,
 }
 
 #[derive(Serialize)]
@@ -275,18 +273,14 @@ fn data<'a>(
     }
 }
 
-/// The titles of an issue with many stories.
+/// The topics of an issue with many stories, with how many each has.
 fn contents(groups: &[TopicGroup]) -> Vec<ContentsLine> {
-    let stories = || groups.iter().flat_map(|group| &group.stories);
-    if stories().count() < CONTENTS_MIN {
+    let count: usize = groups.iter().map(|group| group.stories.len()).sum();
+    if count < CONTENTS_MIN || groups.len() < 2 {
         return Vec::new();
     }
-    let line = |story: &StoryView| ContentsLine {
-        title: story.title.clone(),
-        language: story.language.clone(),
-        dir: story.dir,
-    };
-    stories().map(line).collect()
+    let line = |group: &TopicGroup| ContentsLine { label: group.label.clone(), count: group.stories.len() };
+    groups.iter().map(line).collect()
 }
 
 /// What is coming up beside the stories.

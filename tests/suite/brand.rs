@@ -39,7 +39,7 @@ fn pages_forms_and_mails_wear_the_brand() {
     app.write("own/logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
     app.write("own/night.png", "no picture, but a file");
     app.configure(&format!(
-        "{BRAND}{}[newsletter]\n[[digest]]\nid = \"daily\"\ntitle = \"The day\"\nschedule = \"daily 07:00 UTC\"\nrecipients = [\"ana@example.org\"]\n",
+        "{BRAND}{}[newsletter]\n[[digest]]\nid = \"daily\"\ntitle = \"The day\"\nschedule = \"daily 07:00 UTC\"\nrecipients = [\"ana@example.org\"]\n[[topic]]\nid = \"eight\"\nlabel = {{ en = \"Eight\" }}\nkeywords = {{ en = [\"8\"] }}\n",
         source("a", &server)
     ));
     app.ok(&["run"]);
@@ -70,7 +70,9 @@ fn pages_forms_and_mails_wear_the_brand() {
     let issue = issue.find(|path| !path.ends_with("index.html")).unwrap();
     let html = std::fs::read_to_string(issue).unwrap();
     assert!(
-        html.contains("#7a1f4b") && !html.contains("#0b5c8a") && html.contains("In this issue"),
+        html.contains("#7a1f4b")
+            && !html.contains("#0b5c8a")
+            && html.contains("In this issue: Eight (1) · Other topics (8)"),
         "{html}"
     );
     assert!(html.contains("The Network &lt;b&gt; · 12 Rue de la Paix"), "{html}");
