@@ -352,18 +352,22 @@ pub fn are_far_apart(a: &Sketch, b: &Sketch) -> bool {
 
 /// Whether two entries whose texts are too short to be compared are of other matters.
 pub fn are_other_notes(a: &Sketch, b: &Sketch) -> bool {
-    let words = |sketch: &Sketch| -> Vec<u32> { sketch.concepts().map(MarkedHash::word).collect() };
-    let (ours, theirs) = (words(a), words(b));
-    let shared = ours.iter().filter(|word| theirs.contains(word)).count();
-    !have_texts(a, b) && ours.len().min(theirs.len()) - shared >= OWN_WORDS_MIN
+    let (shared, least) = shared_subjects(a, b);
+    !have_texts(a, b) && least.saturating_sub(shared) >= OWN_WORDS_MIN
 }
 
 /// Whether at least half of the words that bear the shorter text stand in the other, too; of no words, nothing is known.
 pub fn share_subjects(a: &Sketch, b: &Sketch) -> bool {
+    let (shared, least) = shared_subjects(a, b);
+    shared * 2 >= least
+}
+
+/// How many of the words that bear one text stand in the other, too, and the lesser number of such words.
+fn shared_subjects(a: &Sketch, b: &Sketch) -> (usize, usize) {
     let words = |sketch: &Sketch| -> Vec<u32> { sketch.concepts().map(MarkedHash::word).collect() };
     let (ours, theirs) = (words(a), words(b));
     let shared = ours.iter().filter(|word| theirs.contains(word)).count();
-    shared * 2 >= ours.len().min(theirs.len())
+    (shared, ours.len().min(theirs.len()))
 }
 
 /// Whether both have enough text to compare.

@@ -113,7 +113,7 @@ impl Publisher<'_> {
         published.written += self.restore_missing(store)?;
         // Pages refer to these.
         published.written += self.render_fixed()?;
-        published.written += self.render_behind(store, &coming, &filled)?;
+        published.written += self.render_behind(store, &coming, filled)?;
         published.stories = usize::try_from(store.read(|r| r.publishing().last(&PublicationKey::Channel))?.0)
             .unwrap_or(0)
             .min(self.catalog.channel.entries_max);
@@ -217,21 +217,22 @@ impl Publisher<'_> {
 
     /// What is in the publications.
     fn filled(&self, store: &Store) -> anyhow::Result<FilledPublications> {
+        let begun = store.read(|r| r.publishing().begun())?.into_iter().collect();
+        Ok(FilledPublications { begun, counts: HashMap::new() })
+    }
+
+    /// How many stories are in the publications whose links say so.
+    fn counts(&self, store: &Store) -> Result<HashMap<PublicationKey, u64>, StoreError> {
         let counted = |publication: &&Publication| {
             !matches!(publication.kind, PublicationKind::Channel | PublicationKind::Partner)
         };
-        let filled = store.read(|r| {
-            let mut filled = FilledPublications {
-                begun: r.publishing().begun()?.into_iter().collect(),
-                ..Default::default()
-            };
-            for publication in self.publications.iter().filter(counted) {
+        store.read(|r| {
+            let count = |publication: &Publication| {
                 let count = r.publishing().count(&publication.path, planet::COUNT_MAX)?;
-                filled.counts.insert(publication.path.clone(), count);
-            }
-            Ok::<_, StoreError>(filled)
-        })?;
-        Ok(filled)
+                Ok((publication.path.clone(), count))
+            };
+            self.publications.iter().filter(counted).map(count).collect()
+        })
     }
 
     /// Marks everything as out of date if what surrounds the stories changed, or if files were deleted.
@@ -484,9 +485,8 @@ impl Publisher<'_> {
         &self,
         store: &Store,
         coming: &[Story],
-        filled: &FilledPublications,
+        mut filled: FilledPublications,
     ) -> anyhow::Result<usize> {
-        let setting = SiteContext { filled: Some(filled), ..self.setting() };
         let archived = archived(store)?;
         let by_file: HashMap<String, &Publication> = self
             .publications
@@ -497,6 +497,11 @@ impl Publisher<'_> {
         let mut written = 0;
         let mut outdated = store.read(|r| r.publishing().outdated_files())?;
         outdated.sort_by_key(|path| rank(path));
+        // Only the page of the channel shows them.
+        if outdated.iter().any(|path| path == PAGE) {
+            filled.counts = self.counts(store)?;
+        }
+        let setting = SiteContext { filled: Some(&filled), ..self.setting() };
         for chunk in outdated.chunks(EVEN) {
             for path in chunk {
                 self.check_not_stopped()?;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 
 use super::driver::Row;
-use super::mailing::QueuedDelivery;
+use super::mailing::{QUEUED, QueuedDelivery, queued};
 use super::unit::{AdminSessions, Overview, Write};
 use super::values::texts;
 use super::{Result, millis, time};
@@ -130,21 +130,7 @@ impl<A> Overview<'_, A> {
 
     /// Some deliveries in a state, in the order in which they are due.
     pub fn unsent(&self, state: &str, deliveries_max: usize) -> Result<Vec<QueuedDelivery>> {
-        let sql = format!(
-            "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
-             FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt, delivery.pk LIMIT {deliveries_max}"
-        );
-        self.db.rows(&sql, [state], |row| {
-            Ok(QueuedDelivery {
-                recipient: row.get(0)?,
-                digest: row.get(1)?,
-                subject: row.get(2)?,
-                created: time(row.get(3)?),
-                attempts: row.get(4)?,
-                next_attempt: time(row.get(5)?),
-                reason: row.get(6)?,
-            })
-        })
+        self.db.rows(&format!("{QUEUED} LIMIT {deliveries_max}"), [state], queued)
     }
 }
 

@@ -58,6 +58,22 @@ pub struct QueuedDelivery {
     pub reason: String,
 }
 
+/// Deliveries in a state, in the order in which they are due; `queued` reads a row.
+pub(super) const QUEUED: &str = "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
+                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt, delivery.pk";
+
+pub(super) fn queued(row: &Row) -> rusqlite::Result<QueuedDelivery> {
+    Ok(QueuedDelivery {
+        recipient: row.get(0)?,
+        digest: row.get(1)?,
+        subject: row.get(2)?,
+        created: time(row.get(3)?),
+        attempts: row.get(4)?,
+        next_attempt: time(row.get(5)?),
+        reason: row.get(6)?,
+    })
+}
+
 /// Why a delivery is handed back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyHandedBack {
@@ -273,22 +289,7 @@ impl<A> Mailing<'_, A> {
         state: &str,
         mut visit: impl FnMut(QueuedDelivery) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let sql = "SELECT recipient, issue.digest, subject, created, attempts, next_attempt, coalesce(last_error, '')
-                   FROM delivery JOIN issue ON issue.pk = delivery.issue WHERE state = ?1 ORDER BY next_attempt, delivery.pk";
-        self.db.each(sql, [state], |row| {
-            let read = || {
-                Ok::<_, rusqlite::Error>(QueuedDelivery {
-                    recipient: row.get(0)?,
-                    digest: row.get(1)?,
-                    subject: row.get(2)?,
-                    created: time(row.get(3)?),
-                    attempts: row.get(4)?,
-                    next_attempt: time(row.get(5)?),
-                    reason: row.get(6)?,
-                })
-            };
-            visit(read().map_err(StoreError::from)?)
-        })
+        self.db.each(QUEUED, [state], |row| visit(queued(row).map_err(StoreError::from)?))
     }
 
     /// Why mail is held up, if it is.

@@ -13,13 +13,14 @@ use crate::support::text;
 
 /// Name and text of every built-in template.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    // Templates that others extend or include come first.
+    ("brand/footer.html", include_str!("../../templates/brand/footer.html")),
     ("planet/about.html", include_str!("../../templates/planet/about.html")),
     ("planet/index.html", include_str!("../../templates/planet/index.html")),
     ("planet/favicon.svg", include_str!("../../templates/planet/favicon.svg")),
     ("digest/subject.txt", include_str!("../../templates/digest/subject.txt")),
     ("digest/body.txt", include_str!("../../templates/digest/body.txt")),
     ("digest/body.html", include_str!("../../templates/digest/body.html")),
-    // Templates that others extend or include come first.
     ("welcome/subject.txt", include_str!("../../templates/welcome/subject.txt")),
     ("welcome/body.txt", include_str!("../../templates/welcome/body.txt")),
     ("welcome/body.html", include_str!("../../templates/welcome/body.html")),

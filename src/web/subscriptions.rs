@@ -76,6 +76,12 @@ pub(super) fn message(
     app.page(status, "web/message.html", &with(page, with(json!({ "text": phrases(language)[key] }), more)))
 }
 
+/// What a message needs to lead to the preferences of a subscriber.
+fn preferences_link(app: &AppState, token: &str, language: &str) -> Value {
+    let link = format!("{}/preferences/{token}?l={language}", app.base());
+    json!({ "link": link, "link_text": phrases(language)["preferences"] })
+}
+
 /// The page at an address where there is nothing.
 pub(super) fn nothing_here(app: &AppState, headers: &HeaderMap) -> Response {
     let language = language(app, "", headers);
@@ -166,17 +172,9 @@ pub(super) async fn confirm(
             let phrase = if app.newsletter.has_welcome { "next_mail" } else { "first_mail" };
             let cadence = &subscriber.preferences.cadence;
             let hash = app.sender.key.hash(subscriber.address.as_str());
-            let link = format!(
-                "{}/preferences/{}?l={language}",
-                app.base(),
-                app.sender.key.sign(PREFERENCES, &hash)
-            );
-            let more = json!({
-                "link": link,
-                "link_text": phrases(language)["preferences"],
-                "note": next_mail(phrase, cadence, language, app.clock.now()),
-            });
-            message(&app, StatusCode::OK, language, "confirmed", more)
+            let link = preferences_link(&app, &app.sender.key.sign(PREFERENCES, &hash), language);
+            let note = next_mail(phrase, cadence, language, app.clock.now());
+            message(&app, StatusCode::OK, language, "confirmed", with(link, json!({ "note": note })))
         }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),

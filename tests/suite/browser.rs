@@ -157,6 +157,20 @@ fn vectors() -> Vec<String> {
         .collect()
 }
 
+/// A feed with one in nine of them, as JSON.
+fn hostile_feed() -> String {
+    let items: Vec<serde_json::Value> = vectors()
+        .iter()
+        .step_by(9)
+        .enumerate()
+        .map(|(number, vector)| {
+            serde_json::json!({ "id": format!("g{number}"), "title": format!("{number} {vector}"), "url": format!("https://p.example/{number}"), "summary": vector, "date_published": "2022-10-19T08:00:00Z" })
+        })
+        .collect();
+    serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items })
+        .to_string()
+}
+
 #[test]
 #[ignore = "needs Chromium: ./scripts/test includes it where there is one"]
 fn pages_are_for_everybody_and_nothing_from_a_source_runs() {
@@ -272,17 +286,7 @@ fn a_page_that_a_script_makes_is_read_through_a_browser() {
 fn the_desk_is_for_everybody_and_nothing_from_a_source_runs_there() {
     let chromium = std::env::var("COURANT_TEST_CHROMIUM")
         .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
-    let items: Vec<serde_json::Value> = vectors()
-        .iter()
-        .step_by(9)
-        .enumerate()
-        .map(|(number, vector)| {
-            serde_json::json!({ "id": format!("g{number}"), "title": format!("{number} {vector}"), "url": format!("https://p.example/{number}"), "summary": vector, "date_published": "2022-10-19T08:00:00Z" })
-        })
-        .collect();
-    let json =
-        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items });
-    let server = Server::always(Reply::ok(json.to_string()).with("Content-Type", "application/feed+json"));
+    let server = Server::always(Reply::ok(hostile_feed()).with("Content-Type", "application/feed+json"));
     let digest = "[[digest]]\nid = \"d\"\nlanguage = \"fr\"\nschedule = \"daily 09:00 UTC\"\nrecipients = [\"a@example.org\"]\nreview = \"1h\"\neditors = [\"ana@example.org\"]\nwithout_answer = \"hold\"\n";
     let app = App::new(&format!(
         "{digest}[[source]]\nid = \"s\"\npartner = \"Partner <b>\"\nlang = \"en\"\nurl = \"{}\"\n",
@@ -317,17 +321,7 @@ fn the_desk_is_for_everybody_and_nothing_from_a_source_runs_there() {
 fn the_pages_of_an_operator_are_for_everybody_and_nothing_from_a_source_runs_there() {
     let chromium = std::env::var("COURANT_TEST_CHROMIUM")
         .expect("COURANT_TEST_CHROMIUM names the browser: ./scripts/test finds it");
-    let items: Vec<serde_json::Value> = vectors()
-        .iter()
-        .step_by(9)
-        .enumerate()
-        .map(|(number, vector)| {
-            serde_json::json!({ "id": format!("g{number}"), "title": format!("{number} {vector}"), "url": format!("https://p.example/{number}"), "summary": vector, "date_published": "2022-10-19T08:00:00Z" })
-        })
-        .collect();
-    let json =
-        serde_json::json!({ "version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items })
-            .to_string();
+    let json = hostile_feed();
     // Two texts with much in common.
     let both = "The council of the harbour town voted on Monday evening to rebuild the old customs house beside the northern quay. Masons from three villages will repair the granite arches before the first winter storms arrive.";
     let rest = |which: &str| match which {

@@ -23,22 +23,17 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// `?l=fr`, and what else the pages are asked for by.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
 pub(super) struct AdminQuery {
-    #[serde(default)]
     pub(super) l: String,
     /// From 1.
-    #[serde(default)]
     pub(super) page: usize,
     /// Only sources with a problem.
-    #[serde(default)]
     pub(super) broken: String,
-    #[serde(default)]
     pub(super) partner: String,
     /// Of a source.
-    #[serde(default)]
     pub(super) id: String,
     /// Whether something was just done.
-    #[serde(default)]
     pub(super) done: String,
 }
 

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
-use super::{SharedState, SubscriptionQuery, is_foreign, language, message};
+use super::{SharedState, SubscriptionQuery, is_foreign, language, message, preferences_link};
 use crate::pipeline::mail::{reengagement, subscribers};
 use crate::support::i18n::phrases;
 use crate::web::state::failed;
@@ -45,9 +45,7 @@ pub(crate) async fn keep(
     });
     match kept {
         Ok(Some(())) => {
-            let link = format!("{}/preferences/{token}?l={language}", app.base());
-            let more = json!({ "link": link, "link_text": phrases(language)["preferences"] });
-            message(&app, StatusCode::OK, language, "reengage_kept", more)
+            message(&app, StatusCode::OK, language, "reengage_kept", preferences_link(&app, &token, language))
         }
         Ok(None) => message(&app, StatusCode::NOT_FOUND, language, "link_dead", json!({})),
         Err(error) => failed(&error),
