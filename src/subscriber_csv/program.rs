@@ -26,6 +26,9 @@ impl MailingProgram {
     pub const MAILCHIMP: MailingProgram = MailingProgram {
         name: "Mailchimp",
         columns: &[
+            // Its column of addresses can be renamed.
+            &["leid", "euid"],
+            &["member_rating", "optin_time"],
             &["email address", "leid"],
             &["email address", "euid"],
             &["email address", "member_rating"],

@@ -134,6 +134,11 @@ fn people_of_mailchimp_come_with_their_confirmations_and_those_who_left_or_bounc
     );
     is_kept_out(&app, "bea@example.org", "unsubscribed");
     is_kept_out(&app, "cleo@example.org", "bounced");
+    // The column of the address has another name where somebody gave it one.
+    let renamed = head.replace("Email Address", "Correo");
+    app.write("export/subscribed_members_export_2.csv", format!("{renamed}\n{}", row("dora", "")));
+    let said = imported(&app, &["mailchimp", "export"]);
+    assert!(said.starts_with("1 imported"), "{said}");
     app.write("export.zip", b"PK\x03\x04...");
     let ran = app.run(&["import", "mailchimp", "export.zip"]);
     assert!(ran.code == 2 && ran.stderr.contains("unpack it"), "{}", ran.stderr);
