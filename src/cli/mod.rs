@@ -15,6 +15,7 @@ mod import;
 mod import_people;
 mod import_sources;
 mod list;
+mod once;
 mod output;
 pub mod probe;
 mod profile;
@@ -209,7 +210,7 @@ async fn run_with(
         Command::Token(wanted) => token::token(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,
-        Command::Run => run_once(&app).await,
+        Command::Run => once::run(&app, arguments.quiet).await,
         Command::Serve { listen } => serve::serve(app, listen, manager, path).await,
         Command::Entries { format, source, topic, since, limit } => {
             let filter = EntryFilter { source: source.clone(), since: *since, count_max: *limit };
@@ -242,12 +243,6 @@ async fn run_with(
         | Command::Cluster { .. }
         | Command::Demo { .. } => Ok(()),
     }
-}
-
-/// `courant run`.
-async fn run_once(app: &App) -> anyhow::Result<()> {
-    let report = app.run_once().await?;
-    ended(judge(&report.reports).and_then(|()| held_up(&report.deliveries)), report.unpublished)
 }
 
 /// The end of a command that went on without publishing everything: both faults are said, and the other one has an exit code of its own.
