@@ -92,7 +92,9 @@ fn mention(
         None => DateRole::Plain,
     };
     let start = label.map_or(from, |(_, start, _)| start);
-    let stand = setting_of(folded, tokens, (start, found.to));
+    let own = (start, found.to);
+    let is_followed = until < tokens.len() && is_before_statement(folded, tokens, own, until);
+    let stand = if is_followed { MentionSetting::Apart } else { setting_of(folded, tokens, own) };
     let may_be_of_title = label.is_some_and(|(_, start, end)| {
         let between = &folded[tokens[end - 1].end()..tokens[from].start];
         matches!(role, DateRole::Published | DateRole::Updated)
@@ -101,6 +103,14 @@ fn mention(
     });
     let stand_in_title = may_be_of_title.then(|| setting_of(folded, tokens, (from, found.to)));
     Mention { date: found.date, begin, time: times.first, role, stand, stand_in_title, found }
+}
+
+/// Whether a day stands for itself but for the next one, which says what it is: "27 novembre 2026, mis à jour le 29 novembre 2026".
+fn is_before_statement(folded: &str, tokens: &[TextToken], own: (usize, usize), next: usize) -> bool {
+    label_before(folded, tokens, own.1, next).is_some_and(|(role, start, _)| {
+        matches!(role, DateRole::Published | DateRole::Updated)
+            && setting_of(folded, &tokens[..start], own) == MentionSetting::Apart
+    })
 }
 
 fn is_published(after: &[TextToken]) -> bool {

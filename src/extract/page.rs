@@ -81,6 +81,12 @@ fn is_of_comments(title: &str, href: &str) -> bool {
     COMMENTS.iter().any(|word| title.contains(word))
 }
 
+/// Whether the path of an address ends as those of feeds do, and hardly one of another version of a page.
+fn has_feed_ending(href: &str) -> bool {
+    let path = href.split(['?', '#']).next().unwrap_or(href).to_ascii_lowercase();
+    [".xml", ".rss", ".atom", ".rdf"].iter().any(|end| path.ends_with(end))
+}
+
 /// How surely a link that only its type does not exclude leads to a feed: the least.
 const LEAST_SURE: u8 = 5;
 
@@ -104,7 +110,7 @@ fn feed_link(link: ElementRef) -> Option<(u8, String)> {
             // A version for another screen is no feed, and what WordPress offers to programs is none either.
             let is_other = link.attr("media").is_some()
                 || href.contains("/wp-json/")
-                || kind.is_empty() && title.is_empty();
+                || kind.is_empty() && title.is_empty() && !has_feed_ending(href);
             match (is_lax, has_look) {
                 (true, true) => 1,
                 (true, false) if !is_other => LEAST_SURE,
@@ -1062,6 +1068,9 @@ mod tests {
     fn feeds_that_a_page_names_are_found_comments_last() {
         let links = page("<link rel=alternate type='application/rss+xml' title='Comments' href='/comments/feed/'><link rel=alternate type='application/atom+xml' href='/feed'>").feed_links();
         assert_eq!(links, ["https://example.org/feed", "https://example.org/comments/feed/"]);
+        let untyped =
+            page("<link rel=alternate href='/real.xml'><link rel=alternate href='/mobile'>").feed_links();
+        assert_eq!(untyped, ["https://example.org/real.xml"]);
         let lax = page("<a href='feed://example.org/c.rss'>RSS</a><a href='/about'>A</a><link rel=alternate type='application/rss+xml' title='Comentarios' href='/es/1/rss'><link rel=feed href='/f'><link rel=alternate type='text/xml' href='/rss.xml'><link rel=alternate hreflang=fr href='/fr/'>").feed_links();
         assert_eq!(
             lax,

@@ -699,6 +699,10 @@ mod tests {
         for text in [
             "Mis à jour le 9 octobre 2022, publié le 4 octobre 2022",
             "Publié le 4 octobre 2022 — modifié le 9 octobre 2022",
+            "4 octobre 2022, mis à jour le 9 octobre 2022",
+            "4 octobre 2022, mis à jour le 09/10/2022",
+            "4 octobre 2022. Dernière modification : 9 octobre 2022",
+            "4 de outubro de 2022, atualizado em 9 de outubro de 2022",
         ] {
             let told = told(text, DateContext::Text);
             let days = (told.published.unwrap().to_string(), told.updated.unwrap().to_string());

@@ -24,6 +24,10 @@ pub enum FetchError {
         "the secure connection to {host} failed ({cause}): its certificate may have expired, or be signed by one that this machine does not know (see [fetch] ca_file)"
     )]
     Tls { host: String, cause: String },
+    #[error(
+        "the secure connection to {host} failed: what answers there does not speak TLS; the address may have to begin with http://, or have another port"
+    )]
+    NoTls { host: String },
     #[error("{host} did not answer within {seconds} s")]
     TimedOut { host: String, seconds: u64 },
     #[error("the answer was not complete after {seconds} s and was given up")]
@@ -82,6 +86,8 @@ impl FetchError {
             FetchError::TimedOut { host, seconds: timeout.as_secs() }
         } else if all.contains("dns error") || all.contains("failed to lookup") {
             FetchError::Name { host }
+        } else if all.contains("invalidcontenttype") {
+            FetchError::NoTls { host }
         } else if all.contains("certificate") || all.contains("tls") || all.contains("handshake") {
             FetchError::Tls { host, cause: last }
         } else {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::feed::{Enclosure, Image, Person, RawEntry, RawText};
+use crate::support::sentence::first_sentence;
+use crate::support::text::shorten;
 
 /// What an entry is recognised by when its source is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,28 +169,11 @@ impl Entry {
     }
 }
 
-/// A text up to the end of its first sentence; a full stop after a short word does not end it ("Mr. X", "n. 5").
-fn first_sentence(text: &str) -> &str {
-    let ends = |(at, c): &(usize, char)| match c {
-        '。' | '！' | '？' => true,
-        '.' | '!' | '?' | '…' => {
-            let word = text[..*at].rsplit(' ').next().unwrap_or("");
-            text[at + c.len_utf8()..].starts_with(' ') && (*c != '.' || word.chars().count() > 3)
-        }
-        _ => false,
-    };
-    match text.char_indices().find(ends) {
-        Some((at, '.' | '。')) => &text[..at],
-        Some((at, c)) => &text[..at + c.len_utf8()],
-        None => text,
-    }
-}
-
 impl Entry {
     /// The title, or else the first sentence, truncated at a word; empty if it has neither.
     pub fn headline(&self) -> String {
         if self.title.is_empty() {
-            crate::support::text::shorten(first_sentence(&self.summary), HEADLINE_CHARS_MAX)
+            shorten(first_sentence(&self.summary), HEADLINE_CHARS_MAX)
         } else {
             self.title.clone()
         }

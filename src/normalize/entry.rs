@@ -3,7 +3,9 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::html::{self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, start_of_safe_html, without_media_texts};
+use super::html::{
+    self, EXCERPT_CHARS_MAX, SUMMARY_CHARS_MAX, first_block, start_of_safe_html, without_media_texts,
+};
 use super::language::{LanguageDetector, language_in_address};
 use crate::model::address::{canonical_key, without_credentials, without_tracking, without_tracking_in};
 use crate::model::entry::{Alternate, Entry, Identity, Provenance};
@@ -11,7 +13,9 @@ use crate::model::event::Event;
 use crate::model::feed::{Enclosure, Image, Link, Origin, Person, RawEntry, RawText};
 use crate::model::redirect::behind_redirect;
 use crate::model::valid::web_address;
-use crate::support::text::{attribute_of, fold, one_line, printable, push_escaped, shorten, turns_direction};
+use crate::support::text::{
+    attribute_of, fold, is_blank, one_line, printable, push_escaped, shorten, turns_direction,
+};
 
 /// What the source contributes to an entry.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +113,15 @@ fn summary_of(summary_html: Option<&str>, content_html: Option<&str>) -> String 
     }
 }
 
+/// A summary with its first block in a line of its own: an entry without a title is called by it.
+fn with_first_line(summary: String, html: Option<&str>) -> String {
+    let first = html.map(first_block).unwrap_or_default();
+    match summary.strip_prefix(&first).filter(|rest| !first.is_empty() && rest.starts_with(' ')) {
+        Some(rest) => format!("{first}\n{}", rest.trim_start()),
+        None => summary,
+    }
+}
+
 /// Normalizes an entry.
 pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let (identity, fingerprint) = context.listed.map_or_else(
@@ -118,8 +131,13 @@ pub fn normalize(raw: &RawEntry, context: Context) -> Entry {
     let markup = |text: &RawText| safe_html(text, context.base).map(without_tracking_in);
     let content_html = raw.content.as_ref().and_then(markup);
     let summary_html = raw.summary.as_ref().and_then(markup);
-    let summary = summary_of(summary_html.as_deref(), content_html.as_deref());
     let title = title_of(raw);
+    let summary = match summary_of(summary_html.as_deref(), content_html.as_deref()) {
+        summary if title.is_empty() => {
+            with_first_line(summary, summary_html.as_deref().or(content_html.as_deref()))
+        }
+        summary => summary,
+    };
     let (language, language_confidence) = judged_language(raw, context, &title, &summary);
     Entry {
         id: entry_id(context.source, &identity),
@@ -155,7 +173,9 @@ const TITLE_CHARS_MAX: usize = 1_000;
 
 fn title_of(raw: &RawEntry) -> String {
     let title = without_tracking_in(raw.title.as_ref().map(plain).unwrap_or_default());
-    shorten(&in_line(&title), TITLE_CHARS_MAX)
+    let title = shorten(&in_line(&title), TITLE_CHARS_MAX);
+    // Nobody could see it, nor choose its link.
+    if title.chars().all(is_blank) { String::new() } else { title }
 }
 
 /// A text that stands in one line with words of others, which it must not turn round.
@@ -248,7 +268,15 @@ fn first_image(html: &str) -> Option<Image> {
             attribute(name).and_then(|size| size.parse::<u32>().ok()).is_some_and(|size| size < 32)
         });
         let url = attribute("src").filter(|url| url.starts_with("http"))?;
-        let is_sign = ["/emoji/", "/smilies/", "/smileys/", "pixel", "/stats", "feeds.feedburner.com/~"];
+        let is_sign = [
+            "/emoji/",
+            "/smilies/",
+            "/smileys/",
+            "pixel",
+            "/stats",
+            "feeds.feedburner.com/~",
+            "gravatar.com/",
+        ];
         if is_tiny || is_sign.iter().any(|sign| url.contains(sign)) {
             return None;
         }
@@ -374,6 +402,27 @@ mod tests {
         let entry = normalize(&raw, context());
         assert_eq!((entry.title.as_str(), &*entry.tags), ("One", &["open".to_owned()][..]));
         assert_eq!(entry.authors[0].name.as_deref(), Some("Anna"));
+    }
+
+    #[test]
+    fn a_title_of_blanks_is_none_and_an_entry_without_one_is_called_by_its_first_block() {
+        for title in ["&nbsp;", "&#8203;", " \u{a0}\u{200b} "] {
+            for html in [
+                "<p>📢 Travaux rue Haute</p><p>Du lundi au vendredi, de 9 h à 17 h.</p>",
+                "📢 <b>Travaux</b> rue Haute<br>Du lundi au vendredi, de 9 h à 17 h.",
+                "<ul><li>📢 Travaux rue Haute</li><li>Du lundi au vendredi</li></ul>",
+                "<p><img src='https://x.org/a.jpg'> 📢 Travaux rue Haute</p>\n<div>Du lundi au vendredi</div>",
+            ] {
+                let raw =
+                    RawEntry { title: text(title, true), content: text(html, true), ..RawEntry::default() };
+                let entry = normalize(&raw, context());
+                assert_eq!(
+                    (entry.title.as_str(), &*entry.headline()),
+                    ("", "📢 Travaux rue Haute"),
+                    "{html}"
+                );
+            }
+        }
     }
 
     #[test]

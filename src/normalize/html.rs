@@ -177,7 +177,17 @@ fn own_address(address: &str) -> String {
 }
 
 /// Parts of the addresses of pictures by which readers of feeds are counted, and of buttons that a feed service adds.
-const COUNTERS: [&str; 14] = [
+const COUNTERS: [&str; 24] = [
+    "facebook.com/tr?",
+    "://px.ads.linkedin.com/",
+    "://analytics.twitter.com/",
+    "://t.co/i/adsct",
+    "://bat.bing.com/",
+    "://ct.pinterest.com/",
+    "://mc.yandex.ru/watch/",
+    "://counter.yadro.ru/",
+    ".xiti.com/",
+    ".list-manage.com/track/",
     "://feeds.feedburner.com/~",
     "://feedproxy.google.com/~",
     "feedsportal.com/",
@@ -202,6 +212,14 @@ fn is_counter(tag: &str) -> bool {
     }
     let tag = tag.to_ascii_lowercase();
     let src = attribute_of(&tag, "src").unwrap_or_default();
+    // A picture that is loaded later has the size of what stands in its place.
+    !is_lazy(|name| attribute_of(&tag, name)) && has_size_of_point(&tag)
+        || COUNTERS.iter().any(|part| src.contains(part))
+}
+
+/// Whether a tag says of its picture that it is as small as a point.
+fn has_size_of_point(tag: &str) -> bool {
+    let tag = tag.to_ascii_lowercase();
     let style: String = attribute_of(&tag, "style").unwrap_or_default().split_whitespace().collect();
     let of_style = |side: &str| {
         style
@@ -217,9 +235,7 @@ fn is_counter(tag: &str) -> bool {
         .filter_map(|side| attribute_of(&tag, side).or_else(|| of_style(side)))
         .map(is_point)
         .collect();
-    // A picture that is loaded later has the size of what stands in its place.
-    !is_lazy(|name| attribute_of(&tag, name)) && !sides.is_empty() && sides.iter().all(|is_point| *is_point)
-        || COUNTERS.iter().any(|part| src.contains(part))
+    !sides.is_empty() && sides.iter().all(|is_point| *is_point)
 }
 
 /// How far before a picture the sources of its `picture` are looked for, in bytes.
@@ -228,7 +244,8 @@ const SOURCES_BYTES_MAX: usize = 4_000;
 /// Gives lazily loaded pictures their real address, and replaces placeholders by the pictures given in `noscript`.
 fn real_pictures(html: &str) -> Cow<'_, str> {
     let has = |word: &str| memchr::memmem::find(html.as_bytes(), word.as_bytes()).is_some();
-    if !has("data-") && !has("data:image") && !has("srcset") && !has("<noscript") {
+    let may_be_later = ["data-", "data:image", "srcset", "<noscript", "lazy-src", "=\"#", "='#"];
+    if !may_be_later.iter().any(|sign| has(sign)) {
         return Cow::Borrowed(html);
     }
     let (mut out, mut done, mut read) = (String::with_capacity(html.len()), 0, 0);
@@ -248,11 +265,24 @@ fn real_pictures(html: &str) -> Cow<'_, str> {
             own.is_some_and(|own| own == *real || is_picture_address(own) && !stands_for(own, real))
                 && !is_lazy()
         };
-        let Some(real) = real.filter(|real| !is_kept(real)) else { continue };
+        let Some(real) = real.filter(|real| !is_kept(real)) else {
+            // The address of the page itself is no picture.
+            if own.is_some_and(|own| own.starts_with('#')) {
+                out.push_str(&html[done..at]);
+                done = end + 1;
+            }
+            continue;
+        };
         out.push_str(&html[done..at]);
         out.push_str("<img src=\"");
         out.push_str(&real.replace('"', "%22"));
         out.push('"');
+        if has_size_of_point(tag) {
+            let alt = attribute_of(tag, "alt").unwrap_or_default();
+            out.push_str(&format!(" alt=\"{}\"", alt.replace('"', "&quot;")));
+            done = end;
+            continue;
+        }
         // Of two `src` attributes, the first one counts.
         out.push_str(&html[at + 4..end]);
         done = end;
@@ -402,12 +432,36 @@ pub fn start_of_safe_html(html: &str, chars_max: usize) -> String {
     shorten(&text_until(html, chars_max), chars_max)
 }
 
+/// Elements that are part of a line of text.
+const INLINE: [&str; 21] = [
+    "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s",
+    "small", "span", "strong", "sub", "sup",
+];
+
+/// The plain text of the first paragraph, heading, item or line of safe HTML that has any.
+pub fn first_block(html: &str) -> String {
+    const BESIDE_TEXT: [&str; 3] = ["img", "picture", "wbr"];
+    let ends = memchr::memchr_iter(b'<', html.as_bytes()).filter(|at| {
+        let name = html[at + 1..].trim_start_matches('/');
+        let name = &name[..name.bytes().take_while(u8::is_ascii_alphanumeric).count()];
+        !INLINE.contains(&name) && !BESIDE_TEXT.contains(&name)
+    });
+    let mut from = 0;
+    for end in ends.take(BLOCKS_MAX) {
+        let text = text_until(&html[from..end], SUMMARY_CHARS_MAX);
+        if text.chars().any(|c| !is_blank(c)) {
+            return text;
+        }
+        from = end;
+    }
+    text_until(&html[from..], SUMMARY_CHARS_MAX)
+}
+
+/// So many empty blocks are passed over before the first one with text.
+const BLOCKS_MAX: usize = 64;
+
 /// The plain text of safe HTML, up to the piece that exceeds this number of characters.
 fn text_until(html: &str, chars_max: usize) -> String {
-    const INLINE: [&str; 21] = [
-        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q",
-        "s", "small", "span", "strong", "sub", "sup",
-    ];
     let mut out = LineBuffer::default();
     let (mut counted, mut chars) = (0, 0);
     let mut rest = html;
@@ -524,6 +578,8 @@ mod tests {
             "<img\nsrc='https://x.org/p' style='width: 1px; height:0'/>",
             "<img src='http://feeds.feedburner.com/~r/x/~4/z'>",
             "<img alt='' src='https://pixel.wp.com/b.gif?blog=1'>",
+            "<img src='https://www.facebook.com/tr?id=1&amp;ev=PageView'>",
+            "<img src='#'>",
         ] {
             assert_eq!(safe_html(&format!("a{counter}<b>b</b>"), None), "a<b>b</b>", "{counter}");
         }
@@ -534,6 +590,8 @@ mod tests {
         ] {
             assert!(safe_html(picture, None).contains("p.jpg"), "{picture}");
         }
+        let later = "<img src='https://x.org/spacer.gif' width='1' height='1' alt='A' data-src='https://x.org/p.jpg'>";
+        assert_eq!(safe_html(later, None), "<img src=\"https://x.org/p.jpg\" alt=\"A\">");
     }
 
     #[test]
@@ -596,6 +654,8 @@ mod tests {
         for html in [
             "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"https://x.org/a.jpg\"><noscript><img src=\"https://x.org/a.jpg\"></noscript>",
             "<img data-src='https://x.org/a.jpg'>",
+            "<img src='#' data-src='https://x.org/a.jpg'>",
+            "<img src='https://x.org/blank.gif' nitro-lazy-src='https://x.org/a.jpg'>",
             "<img src='https://x.org/blank.gif' data-original='https://x.org/a.jpg'>",
             "<img src='https://x.org/preload.svg' data-lazy-srcset='https://x.org/b.jpg 300w, https://x.org/a.jpg 600w'><noscript><img src='https://x.org/a.jpg'></noscript>",
             "<img src='data:image/gif;base64,R0lGOD' srcset='https://x.org/b.jpg 300w, https://x.org/a.jpg 600w'>",

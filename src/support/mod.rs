@@ -10,6 +10,7 @@ pub mod notify;
 pub mod pictures;
 pub mod process;
 pub mod public_folder;
+pub mod sentence;
 pub mod stopwords;
 pub mod telemetry;
 pub mod templates;

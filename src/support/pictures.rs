@@ -1,18 +1,33 @@
 //! Pictures that a page loads later: where their tags keep the real address, and what stands in its place meanwhile.
 
 /// Attributes in which nothing but lazily loaded pictures have their address.
-const LAZY: [&str; 6] =
-    ["data-cfsrc", "data-lazy-src", "data-src", "data-original", "data-lazy", "data-hi-res-src"];
+const LAZY: [&str; 11] = [
+    "data-cfsrc",
+    "data-lazy-src",
+    "data-src",
+    "data-original",
+    "data-lazy",
+    "data-hi-res-src",
+    "nitro-lazy-src",
+    "data-opt-src",
+    "data-ezsrc",
+    "data-litespeed-src",
+    "data-pagespeed-lazy-src",
+];
 /// Attributes that other programs use as well, beside the address of a picture.
 const BESIDE: [&str; 6] =
     ["data-orig-file", "data-large-file", "data-url", "data-img-src", "data-image", "data-img-url"];
 /// The same as the first for sets of sizes.
-const LAZY_SETS: [&str; 3] = ["data-srcset", "data-lazy-srcset", "data-original-set"];
+const LAZY_SETS: [&str; 5] =
+    ["data-srcset", "data-lazy-srcset", "data-original-set", "nitro-lazy-srcset", "data-opt-srcset"];
 
 /// Whether the value of an attribute may be the address of a picture.
 pub fn is_picture_address(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty() && !text.starts_with("data:") && !text.starts_with(['{', '['])
+    !text.is_empty()
+        && !text.starts_with("data:")
+        && !text.starts_with("about:")
+        && !text.starts_with(['{', '[', '#'])
 }
 
 /// The address of a picture by the attributes of its tag: what is loaded later, the widest of a set, or else its own; `None` where
@@ -123,6 +138,10 @@ mod tests {
             ("<img src='data:image/gif;base64,x'", None),
             ("<img src='/lazy-placeholder.svg'", None),
             ("<img data-src='{{ picture }}' src='/a.jpg'", Some("/a.jpg")),
+            ("<img src='/blank.gif' nitro-lazy-src='/a.jpg'", Some("/a.jpg")),
+            ("<img src='/small.svg' data-opt-src='/a.jpg'", Some("/a.jpg")),
+            ("<img src='#' data-src='/a.jpg'", Some("/a.jpg")),
+            ("<img src='#'", None),
         ] {
             assert_eq!(real_address(|name| attribute_of(tag, name)), want, "{tag}");
         }

@@ -1220,6 +1220,15 @@ fn a_proxy_is_used_where_one_is_configured() {
 }
 
 #[test]
+fn a_server_without_tls_behind_a_secure_address_is_named() {
+    let server = Server::always(feed());
+    let app = App::new(&source("s", &server.url("/feed").replacen("http://", "https://", 1)));
+    assert_eq!(app.run(&["fetch"]).code, 3);
+    let listed = app.ok(&["sources"]);
+    assert!(listed.contains("does not speak TLS"), "{listed}");
+}
+
+#[test]
 fn a_certificate_that_nobody_knows_is_refused_in_words_and_a_ca_file_helps() {
     let server = HttpsServer::start(&rss(ITEMS));
     let app = App::new(&source("s", &server.url("/feed")));
