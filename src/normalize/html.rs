@@ -13,7 +13,9 @@ use crate::support::markup::{as_meant, parted};
 use crate::support::pictures::{
     is_lazy, is_lazy_class, is_picture_address, is_placeholder, real_address, stands_for, widest,
 };
-use crate::support::text::{LineBuffer, attribute_of, bound_markup, named_reference, one_line, shorten};
+use crate::support::text::{
+    LineBuffer, attribute_of, bound_markup, is_blank, named_reference, one_line, shorten,
+};
 
 /// Maximum length of a summary written by the source, in characters; anything longer is the article itself.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
