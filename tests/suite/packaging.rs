@@ -100,3 +100,34 @@ fn the_container_file_is_without_the_faults_that_hadolint_knows() {
         .expect("hadolint: ./scripts/test installs it");
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
 }
+
+/// Whether what builds the container leaves out a path of the source: the last rule that fits it counts.
+fn is_left_out_of_container(path: &str) -> bool {
+    let rules = std::fs::read_to_string(Path::new(ROOT).join(".dockerignore")).unwrap();
+    let fitting = rules.lines().rfind(|rule| Path::new(path).starts_with(rule.trim_start_matches('!')));
+    fitting.is_some_and(|rule| !rule.starts_with('!'))
+}
+
+#[test]
+fn the_container_is_built_with_all_that_the_program_includes() {
+    assert!(is_left_out_of_container("docs/book.toml") && is_left_out_of_container("target/release/courant"));
+    let mut folders = vec![Path::new(ROOT).join("src")];
+    let mut included = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(&entry) else { continue };
+            for rest in text.split("include_str!(\"").chain(text.split("include_bytes!(\"")).skip(1) {
+                let Some((path, _)) = rest.split_once("\")") else { continue };
+                let Ok(path) = folder.join(path).canonicalize() else { continue };
+                let path = path.strip_prefix(Path::new(ROOT).canonicalize().unwrap()).unwrap().to_owned();
+                included += 1;
+                assert!(!is_left_out_of_container(path.to_str().unwrap()), "{}", path.display());
+            }
+        }
+    }
+    assert!(included > 20, "{included}");
+}
