@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, TransportConfig};
 use crate::deliver::message::Sender;
 use crate::deliver::transport::Transport;
 use crate::model::digest::DigestId;
+use crate::model::mail_address::Address;
 use crate::model::publication::{self, PublicationList};
 use crate::model::source::Source;
 use crate::model::subscriber::SubscriptionOptions;
@@ -27,11 +28,13 @@ use crate::pipeline::mail::drafts;
 use crate::pipeline::mail::forget;
 use crate::pipeline::mail::incident;
 use crate::pipeline::mail::outbox::{Deliveries, DeliveryPace, DigestRecipients, OutboxWorker, Progress};
+use crate::pipeline::mail::partners;
 use crate::pipeline::mail::queue::{self, DigestReport};
 use crate::pipeline::mail::reengagement::{self, ReengagementTurn};
 use crate::pipeline::mail::subscribers;
 use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::pipeline::outlets::{self, OutletContext};
+use crate::pipeline::outside::{self, MailRecords, OutsideContext};
 use crate::pipeline::publish::{Published, Publisher};
 use crate::pipeline::refresh::{Refresher, SourceOutcome, SourceReport};
 use crate::pipeline::websub::hub::{self, HubContext};
@@ -397,6 +400,7 @@ impl App {
 
     /// Looks what is wrong with the installation, and tells the operator what changed.
     async fn watch(&self) -> anyhow::Result<()> {
+        self.look_outside().await?;
         let folder = store_folder(&self.config.store);
         let disk = files::disk_space(folder).ok().map(|space| (folder, space));
         let context = AlarmContext {
@@ -404,7 +408,8 @@ impl App {
             digests: &self.config.digests,
             outlets: &self.config.outlets,
             disk,
-            disk_min_bytes: self.config.disk_min_bytes,
+            disk_min_bytes: self.config.alarms.disk_min_bytes,
+            certificate_days: self.config.alarms.certificate_days,
             now: self.clock.now(),
         };
         if tokio::task::block_in_place(|| alarms::watch(self.store(), context))? {
@@ -412,6 +417,32 @@ impl App {
             self.send_due(Some(&DigestId::Operator)).await?;
         }
         Ok(())
+    }
+
+    /// Looks once a day at certificates, and at the records of the domain that mail is sent from.
+    async fn look_outside(&self) -> anyhow::Result<()> {
+        let mail = &self.config.mail;
+        let has_server = matches!(mail.transport, TransportConfig::Smtp { .. });
+        let domain = self.sender.from.email.domain();
+        let records = has_server.then(|| MailRecords {
+            domain: domain.to_owned(),
+            bounces: mail.bounces.as_ref().map_or(domain, Address::domain).to_owned(),
+            keys: self.sender.dkim.iter().map(|signer| signer.public_key()).collect(),
+        });
+        let context = OutsideContext {
+            client: &self.refresher.client,
+            transport: &self.transport,
+            sources: &self.config.sources,
+            public: self.config.public_url.as_deref(),
+            records: records.as_ref(),
+            name_server: self.config.alarms.name_server,
+            now: self.clock.now(),
+        };
+        tokio::select! {
+            done = outside::look(self.store(), context) => done,
+            // Whatever is left of it waits for another time.
+            () = self.stop.cancelled() => Ok(()),
+        }
     }
 
     /// Tells webhooks and services what is new.
@@ -533,6 +564,10 @@ impl App {
             );
         }
         self.reengage()?;
+        let reported = partners::queue(self.store(), self.mail_context(), &self.config.partners)?;
+        if reported > 0 {
+            tracing::info!(partners = reported, "monthly reports to partners are queued");
+        }
         for failed in self.queue_campaigns()?.1 {
             tracing::error!("{failed}");
         }

@@ -1,5 +1,6 @@
 //! Composes an issue of a digest from stories: subject, text and HTML. Pure: sends and stores nothing.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -198,8 +199,16 @@ pub fn render(
             name: edition.name.map(str::to_owned),
             places: edition.places.clone(),
             forwarded: None,
+            partners: partners_of(&stories[..room]),
         });
     }
+}
+
+/// The partners with a version of any of these stories.
+fn partners_of(stories: &[&Story]) -> Vec<String> {
+    let versions = stories.iter().flat_map(|story| &story.versions);
+    let partners: BTreeSet<&str> = versions.map(|version| version.partner.as_str()).collect();
+    partners.into_iter().map(str::to_owned).collect()
 }
 
 /// The stories that subject and preview name: those in the language of the mail, or all if there is none.

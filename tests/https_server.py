@@ -20,8 +20,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Silence: a refused handshake is what the test is about."""
 
 
-context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-context.load_cert_chain(CERT, KEY)
+
+
+def loaded():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERT, KEY)
+    return context
+
+
+def renewed(connection, name, before):
+    """The certificate may have been renewed: whoever connects sees the one that is there now."""
+    connection.context = loaded()
+
+
+context = loaded()
+context.sni_callback = renewed
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.socket = context.wrap_socket(server.socket, server_side=True)
 server.handle_error = lambda *arguments: None

@@ -6,7 +6,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::{
-    admin, alarms, campaign, desk, doctor, export, import_sources, probe, store, subscribers, token, topics,
+    admin, alarms, campaign, desk, doctor, export, import_sources, partner, probe, store, subscribers, token,
+    topics,
 };
 use crate::app::ShutdownMode;
 
@@ -103,6 +104,9 @@ pub(super) enum Command {
     Subscribers(subscribers::Subscribers),
     /// List what is wrong with the installation: sources, digests, mail, the list, the disk, webhooks.
     Alarms(alarms::AlarmOptions),
+    /// Give partners the addresses of their private pages.
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
     /// Give programs tokens for the API, and take them back.
     #[command(subcommand)]
     Token(token::TokenCommand),

@@ -17,6 +17,7 @@ mod import_sources;
 mod list;
 mod once;
 mod output;
+mod partner;
 pub mod probe;
 mod profile;
 mod queue;
@@ -207,6 +208,7 @@ async fn run_with(
         Command::Import(wanted) => import_people::import(&app, wanted),
         Command::Subscribers(wanted) => subscribers::subscribers(&app, wanted),
         Command::Alarms(wanted) => alarms::alarms(&app, wanted),
+        Command::Partner(wanted) => partner::partner(&app, wanted),
         Command::Token(wanted) => token::token(&app, wanted),
         Command::Queue { format } => queue::queue(&app, *format),
         Command::Bounces { place, listen } => bounces::bounces(&app, place, listen, path).await,
@@ -224,11 +226,10 @@ async fn run_with(
         Command::Topics(wanted) => topics::topics(&app, wanted),
         Command::Label { entry, topics, forget } => topics::label(&app, entry, topics, *forget),
         Command::Reclassify => topics::reclassify(&app),
-        Command::Sources { format, broken, partner } => list::sources(
-            &app,
-            *format,
-            &list::SourceFilter { is_broken: *broken, partner: partner.as_deref() },
-        ),
+        Command::Sources { format, broken, partner } => {
+            let filter = list::SourceFilter { is_broken: *broken, partner: partner.as_deref() };
+            list::sources(&app, *format, &filter)
+        }
         Command::Init { .. }
         | Command::Check
         | Command::Schema

@@ -9,6 +9,7 @@ mod fetch;
 mod mail;
 mod newsletter;
 mod outlet;
+mod partner;
 mod parts;
 mod schema;
 mod section;
@@ -35,6 +36,7 @@ use fetch::read_fetch;
 use mail::read_mail;
 use newsletter::{read_newsletter, read_segments};
 use outlet::{read_send, read_webhook};
+use partner::read_partners;
 use parts::{ConfigTexts, Faults};
 use schema::Recorder;
 use section::Section;
@@ -49,6 +51,7 @@ use crate::model::channel::Channel;
 use crate::model::digest::{Digest, DigestId, Newsletter, WithoutAnswer};
 use crate::model::mail_address::Address;
 use crate::model::outlet::Outlet;
+use crate::model::partner::Partner;
 use crate::model::publication::{Archives, FeedChoice, Images};
 use crate::model::schedule::Schedule;
 use crate::model::segment::SubscriberSegment;
@@ -109,6 +112,17 @@ pub struct ClassifyConfig {
     pub margin: f32,
 }
 
+/// `[alarms]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmConfig {
+    /// Below so much room on the disk, one is raised.
+    pub disk_min_bytes: u64,
+    /// So many days before a certificate ends, one is raised.
+    pub certificate_days: u32,
+    /// Who is asked for the records of mail; the system's name servers where nobody is named.
+    pub name_server: Option<SocketAddr>,
+}
+
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -128,8 +142,9 @@ pub struct Config {
     pub serve: ServeConfig,
     /// Who may sign in under `/admin`; while there is nobody, it is not there.
     pub admin_accounts: Vec<AdminAccount>,
-    /// `[alarms]`: below so much room on the disk, one is raised.
-    pub disk_min_bytes: u64,
+    pub alarms: AlarmConfig,
+    /// `[[partner]]`.
+    pub partners: Vec<Partner>,
     pub fetch: FetchConfig,
     pub topics: Vec<Topic>,
     pub digests: Vec<Digest>,
@@ -405,7 +420,8 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         segments: Vec::new(),
         serve: read_serve(root.table("serve")),
         admin_accounts: read_admin(&admin, surroundings),
-        disk_min_bytes: read_alarms(root.table("alarms")),
+        alarms: read_alarms(root.table("alarms")),
+        partners: Vec::new(),
         digests: digests(root, &topics, public_url),
         sources: root
             .tables("source")
@@ -417,16 +433,14 @@ fn read_root(root: &Section, surroundings: &ConfigContext) -> Config {
         fetch,
         notes: Vec::new(),
     };
-    let config = Config { segments: read_segments(root, &config), ..config };
+    let partners = read_partners(root.tables("partner"), &config.sources, public_url);
+    let config = Config { segments: read_segments(root, &config), partners, ..config };
     check_unique(root, "source", config.sources.iter().map(|source| source.id.as_str()));
     note_same_addresses(root, &config.sources);
     check_unique(root, "topic", config.topics.iter().map(|topic| topic.id.as_str()));
     check_unique(root, "segment", config.segments.iter().map(|segment| segment.id.as_str()));
     check_unique(root, "feed", config.feeds.iter().map(|feed| feed.id.as_str()));
-    for kind in ["webhook", "send"] {
-        let own = |outlet: &&Outlet| outlet.kind.key() == kind;
-        check_unique(root, kind, config.outlets.iter().filter(own).map(|outlet| outlet.id.as_str()));
-    }
+    check_outlets(root, &config.outlets);
     check_unique(root, "digest", config.digests.iter().map(|digest| digest.id.as_str()));
     check_names(&admin, &config.admin_accounts);
     config
@@ -479,6 +493,13 @@ fn check_unique<'a>(root: &Section, kind: &'static str, ids: impl Iterator<Item 
         if !id.is_empty() && !seen.insert(id) {
             section.fault(section.at, format!("the id \"{id}\" is taken by an earlier {kind}"));
         }
+    }
+}
+
+fn check_outlets(root: &Section, outlets: &[Outlet]) {
+    for kind in ["webhook", "send"] {
+        let own = |outlet: &&Outlet| outlet.kind.key() == kind;
+        check_unique(root, kind, outlets.iter().filter(own).map(|outlet| outlet.id.as_str()));
     }
 }
 
@@ -617,8 +638,16 @@ fn read_serve(section: Section) -> ServeConfig {
     }
 }
 
-fn read_alarms(section: Section) -> u64 {
-    section.number("disk_mib", 500, 0..=u64::from(u32::MAX)) << 20
+fn read_alarms(section: Section) -> AlarmConfig {
+    let name_server = |text: &str| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| format!("\"{text}\" is not the address of a name server: write \"127.0.0.1:53\""))
+    };
+    AlarmConfig {
+        disk_min_bytes: section.number("disk_mib", 500, 0..=u64::from(u32::MAX)) << 20,
+        certificate_days: section.number("certificate_days", 14, 0..=365) as u32,
+        name_server: section.parsed("name_server", name_server),
+    }
 }
 
 fn read_topic(section: Section) -> Topic {

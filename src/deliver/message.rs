@@ -305,10 +305,11 @@ fn envelope(sender: &Sender, delivery: &Delivery, plain: &Envelope) -> Result<En
 }
 
 /// The headers of list mail: RFC 2369, 2919, 8058, 3834, and requirements of mailbox providers. Confirmations, forwarded
-/// replies and drafts do not get them, as their recipients need not be subscribers.
+/// replies, drafts and reports to partners do not get them, as their recipients need not be subscribers.
 fn list_headers(sender: &Sender, delivery: &Delivery, links: &Links) -> Vec<(&'static str, String)> {
     let automatic = ("Auto-Submitted", "auto-generated".to_owned());
-    if matches!(delivery.digest, DigestId::Confirmation | DigestId::Answer | DigestId::Draft) {
+    let is_apart = [DigestId::Confirmation, DigestId::Answer, DigestId::Draft, DigestId::Partner];
+    if is_apart.contains(&delivery.digest) {
         return vec![automatic];
     }
     let address = sender.from.email.to_string();
@@ -424,6 +425,7 @@ mod tests {
                 name: None,
                 places: LinkPlaces::with_mark("m".into()),
                 forwarded: None,
+                partners: Vec::new(),
             }),
             created: "2022-10-17T06:00:00Z".parse().unwrap(),
             doubted: None,
@@ -510,6 +512,7 @@ mod tests {
                 name: None,
                 places,
                 forwarded: None,
+                partners: Vec::new(),
             };
             let prepared = prepare(&issue).unwrap();
             let body = prepared

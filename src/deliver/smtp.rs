@@ -8,6 +8,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lettre::address::Envelope;
 use lettre::transport::smtp::extension::ClientId;
 use tokio::time::Instant;
@@ -18,9 +19,10 @@ use self::message::{DotStuffed, send_envelope, unsupported_address};
 use self::pool::{ConnectionSlot, Idle, SmtpPool};
 use self::server::Server;
 pub use self::server::{SettingsError, SmtpSettings};
-use super::connection::{CLOSING, ConnectionOptions, SmtpConnection, SmtpFault};
+use super::connection::{CLOSING, ConnectionOptions, Security, SmtpConnection, SmtpFault};
 use super::{DeliverError, SendAttempt};
 use crate::model::refusal::{OwnIdentity, Parties, SmtpCommand};
+use crate::support::certificate::CertificateObserver;
 
 /// Timeout of connecting, including TLS and AUTH.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -358,9 +360,8 @@ impl Smtp {
         pause.is_some()
     }
 
-    async fn open(&self, at: usize) -> Result<SmtpConnection, (SmtpCommand, SmtpFault)> {
-        let server = &self.servers[at];
-        let opening = ConnectionOptions {
+    fn options<'a>(&'a self, server: &'a Server) -> ConnectionOptions<'a> {
+        ConnectionOptions {
             host: &server.host,
             port: server.port,
             security: &server.security,
@@ -368,7 +369,12 @@ impl Smtp {
             login: server.login.as_ref(),
             hello: &self.hello,
             timeout: self.timeout,
-        };
+        }
+    }
+
+    async fn open(&self, at: usize) -> Result<SmtpConnection, (SmtpCommand, SmtpFault)> {
+        let server = &self.servers[at];
+        let opening = self.options(server);
         match tokio::time::timeout(CONNECT_TIMEOUT, SmtpConnection::open(&opening)).await {
             Ok(opened) => opened,
             Err(_) => Err((SmtpCommand::Connect, SmtpFault::Silent(CONNECT_TIMEOUT))),
@@ -390,6 +396,30 @@ impl Smtp {
             tried.push((self.server_name(at), result));
         }
         tried
+    }
+
+    /// The servers that are to be spoken to over TLS.
+    pub fn tls_servers(&self) -> Vec<usize> {
+        let has_tls = |at: &usize| !matches!(self.servers[*at].security, Security::None);
+        (0..self.servers.len()).filter(has_tls).collect()
+    }
+
+    /// The time for which the certificate of a server holds, whoever signed it. Nobody logs in.
+    pub async fn certificate_validity(&self, at: usize) -> Option<(Timestamp, Timestamp)> {
+        let server = self.servers.get(at)?;
+        let (observer, config) = CertificateObserver::new().ok()?;
+        let security = match server.security {
+            Security::None => return None,
+            Security::Opportunistic(_) => Security::Opportunistic(config),
+            Security::Required(_) => Security::Required(config),
+            Security::Wrapper(_) => Security::Wrapper(config),
+        };
+        let opening = ConnectionOptions { security: &security, login: None, ..self.options(server) };
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, SmtpConnection::open(&opening)).await;
+        if let Ok(Ok(connection)) = opened {
+            connection.quit().await;
+        }
+        observer.validity()
     }
 
     /// The error while a server is skipped.

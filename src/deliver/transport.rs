@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::message::BuiltMessage;
@@ -57,6 +58,22 @@ impl Transport {
         match self {
             Transport::Directory(_) => "the folder".into(),
             Transport::Smtp(smtp) => smtp.server_name(server),
+        }
+    }
+
+    /// The servers that are to be spoken to over TLS.
+    pub fn tls_servers(&self) -> Vec<usize> {
+        match self {
+            Transport::Directory(_) => Vec::new(),
+            Transport::Smtp(smtp) => smtp.tls_servers(),
+        }
+    }
+
+    /// The time for which the certificate of a server holds; `None` if it shows none.
+    pub async fn certificate_validity(&self, server: usize) -> Option<(Timestamp, Timestamp)> {
+        match self {
+            Transport::Directory(_) => None,
+            Transport::Smtp(smtp) => smtp.certificate_validity(server).await,
         }
     }
 

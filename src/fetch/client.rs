@@ -145,6 +145,10 @@ impl Client {
         }
     }
 
+    pub(super) fn settings(&self) -> &ClientSettings {
+        &self.settings
+    }
+
     /// Limit for a whole request.
     pub fn deadline(&self) -> Duration {
         self.settings.deadline

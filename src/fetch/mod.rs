@@ -1,5 +1,6 @@
 //! Fetches documents from the network, within limits, politely, and only from permitted addresses. Knows no feed and no store.
 
+mod certificates;
 pub mod client;
 mod connectors;
 mod cookies;

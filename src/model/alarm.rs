@@ -15,6 +15,10 @@ pub enum AlarmKind {
     SourceStale,
     /// A source brings much more than it ever does.
     SourceFlooding,
+    /// No listing is found on the page of a source.
+    SourceUnlisted,
+    /// The page of a source was redesigned, and it is read with new selectors that nobody looked at yet.
+    SourceMended,
     /// The time of an issue has passed, and it was not made.
     DigestLate,
     /// Mail waits until the operator acts.
@@ -24,19 +28,27 @@ pub enum AlarmKind {
     DiskFull,
     /// A webhook or a service accepts nothing.
     OutletFailing,
+    /// A certificate is about to end, or has ended: ours, that of a mail server, or that of a source.
+    CertificateEnding,
+    /// A record of the domain that mail is sent from was there, and is no longer: SPF, DKIM or DMARC.
+    RecordGone,
 }
 
 impl AlarmKind {
-    pub const ALL: [AlarmKind; 9] = [
+    pub const ALL: [AlarmKind; 13] = [
         AlarmKind::SourceBroken,
         AlarmKind::SourceGone,
         AlarmKind::SourceStale,
         AlarmKind::SourceFlooding,
+        AlarmKind::SourceUnlisted,
+        AlarmKind::SourceMended,
         AlarmKind::DigestLate,
         AlarmKind::MailHeldUp,
         AlarmKind::ListShrinking,
         AlarmKind::DiskFull,
         AlarmKind::OutletFailing,
+        AlarmKind::CertificateEnding,
+        AlarmKind::RecordGone,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -45,11 +57,15 @@ impl AlarmKind {
             AlarmKind::SourceGone => "source.gone",
             AlarmKind::SourceStale => "source.stale",
             AlarmKind::SourceFlooding => "source.flooding",
+            AlarmKind::SourceUnlisted => "source.no_listing",
+            AlarmKind::SourceMended => "source.mended",
             AlarmKind::DigestLate => "digest.late",
             AlarmKind::MailHeldUp => "mail.held_up",
             AlarmKind::ListShrinking => "list.shrinking",
             AlarmKind::DiskFull => "disk.full",
             AlarmKind::OutletFailing => "outlet.failing",
+            AlarmKind::CertificateEnding => "certificate.ending",
+            AlarmKind::RecordGone => "record.gone",
         }
     }
 
@@ -61,7 +77,8 @@ impl AlarmKind {
     /// What is said when it is over.
     pub fn over(self) -> &'static str {
         match self {
-            AlarmKind::SourceBroken | AlarmKind::SourceGone => "works again",
+            AlarmKind::SourceBroken | AlarmKind::SourceGone | AlarmKind::SourceUnlisted => "works again",
+            AlarmKind::SourceMended => "is read with selectors that somebody chose again",
             AlarmKind::SourceStale => "brings news again",
             AlarmKind::SourceFlooding => "brings no more than usual again",
             AlarmKind::DigestLate => "is on time again",
@@ -69,12 +86,22 @@ impl AlarmKind {
             AlarmKind::ListShrinking => "does not shrink any more",
             AlarmKind::DiskFull => "has room again",
             AlarmKind::OutletFailing => "accepts again what it is told",
+            AlarmKind::CertificateEnding => "was renewed, and does not end soon any more",
+            AlarmKind::RecordGone => "is published again",
         }
     }
 
-    /// Whether the operator gets a mail of it from whoever notices it first.
-    pub fn is_mailed_apart(self) -> bool {
-        matches!(self, AlarmKind::SourceBroken | AlarmKind::SourceGone | AlarmKind::MailHeldUp)
+    /// Whether the operator gets a mail of its beginning, or its end, from whoever notices it first.
+    pub fn is_mailed_apart(self, is_over: bool) -> bool {
+        match self {
+            AlarmKind::SourceBroken
+            | AlarmKind::SourceGone
+            | AlarmKind::SourceUnlisted
+            | AlarmKind::MailHeldUp => true,
+            // That it was mended is told by whoever reads the page.
+            AlarmKind::SourceMended => !is_over,
+            _ => false,
+        }
     }
 }
 
@@ -86,6 +113,42 @@ pub struct Finding {
     pub subject: String,
     /// What happened, and what to do.
     pub text: String,
+}
+
+/// What is looked at outside of the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutsideKind {
+    Certificate,
+    /// A record of the domain that mail is sent from.
+    Record,
+}
+
+impl OutsideKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutsideKind::Certificate => "certificate",
+            OutsideKind::Record => "record",
+        }
+    }
+}
+
+impl From<&str> for OutsideKind {
+    fn from(text: &str) -> Self {
+        if text == "record" { OutsideKind::Record } else { OutsideKind::Certificate }
+    }
+}
+
+/// What was seen outside of the installation at the last look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideCheck {
+    /// For people, and what it is known by.
+    pub subject: String,
+    pub kind: OutsideKind,
+    pub looked: Timestamp,
+    /// The time for which a certificate holds; when a record was first found and last. `None` while neither was seen.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// What is wrong with a record now, and what to do.
+    pub fault: Option<String>,
 }
 
 /// Something that is wrong, or was.

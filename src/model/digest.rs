@@ -149,11 +149,13 @@ pub enum DigestId {
     Campaign,
     /// Mails that ask subscribers whether they still want theirs.
     Reengagement,
+    /// Monthly reports to partners.
+    Partner,
 }
 
 impl DigestId {
     /// The built-in digests.
-    pub const OWN: [DigestId; 8] = [
+    pub const OWN: [DigestId; 9] = [
         DigestId::Personal,
         DigestId::Operator,
         DigestId::Confirmation,
@@ -162,6 +164,7 @@ impl DigestId {
         DigestId::Draft,
         DigestId::Campaign,
         DigestId::Reengagement,
+        DigestId::Partner,
     ];
 
     pub fn as_str(&self) -> &str {
@@ -175,6 +178,7 @@ impl DigestId {
             DigestId::Draft => "_draft",
             DigestId::Campaign => "_campaign",
             DigestId::Reengagement => "_reengagement",
+            DigestId::Partner => "_partner",
         }
     }
 }
@@ -258,6 +262,8 @@ pub struct Issue {
     pub places: LinkPlaces,
     /// The mail by somebody else that it forwards.
     pub forwarded: Option<ForwardedMail>,
+    /// Whose stories it shows, each once; written with a new issue, and not read with one.
+    pub partners: Vec<String>,
 }
 
 /// A mail by somebody else, and the address for replies to it.

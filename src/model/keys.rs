@@ -35,6 +35,8 @@ keys! {
     AlarmKey;
     /// A mail that somebody wrote for a part of the list.
     CampaignKey;
+    /// What a partner proposes; keys are in the order in which it came.
+    ProposalKey;
     /// What goes to an outlet; keys are in the order in which it was queued.
     PostKey;
     /// The number of a story in a publication, in the order of publication.

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod mail_address;
 pub mod mail_provider;
 pub mod outlet;
+pub mod partner;
 pub mod password;
 pub mod profile;
 pub mod publication;

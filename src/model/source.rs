@@ -356,6 +356,9 @@ pub struct FetchState {
     pub read_at: Option<Timestamp>,
     /// A sentence; `None` after a success.
     pub last_error: Option<String>,
+    /// Whether what failed last is that its page shows no listing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_unlisted: bool,
     /// A fault in a document that was readable all the same.
     pub warning: Option<String>,
     /// Failures in a row.
@@ -378,6 +381,41 @@ pub struct FetchState {
     pub page: LearnedPage,
     /// The order of dates in figures that the last document showed that had a date to tell it by.
     pub date_order: Option<DateOrder>,
+}
+
+/// What somebody can do about a source that is not well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceCare {
+    /// Its server says that it is gone.
+    Gone,
+    /// It failed several times.
+    Failing,
+    /// It failed once, which passes.
+    Once,
+    /// It was read, and something is odd.
+    Warning,
+}
+
+impl SourceCare {
+    /// The phrase that says so to an operator.
+    pub fn operator_phrase(self) -> &'static str {
+        match self {
+            SourceCare::Gone => "admin_do_gone",
+            SourceCare::Failing => "admin_do_failing",
+            SourceCare::Once => "admin_do_once",
+            SourceCare::Warning => "admin_do_warning",
+        }
+    }
+
+    /// The phrase that says so to the partner whose source it is.
+    pub fn partner_phrase(self) -> &'static str {
+        match self {
+            SourceCare::Gone => "partner_do_gone",
+            SourceCare::Failing => "partner_do_failing",
+            SourceCare::Once => "admin_do_once",
+            SourceCare::Warning => "admin_do_warning",
+        }
+    }
 }
 
 /// The structure of a page at its last good reading, to detect a collapse and to reuse what was learned.
@@ -438,6 +476,17 @@ pub struct Hub {
 }
 
 impl FetchState {
+    /// What somebody can do about it, if anything is wrong.
+    pub fn care(&self) -> Option<SourceCare> {
+        match (self.is_gone, &self.last_error, &self.warning) {
+            (true, ..) => Some(SourceCare::Gone),
+            (false, Some(_), _) if self.failures > 1 => Some(SourceCare::Failing),
+            (false, Some(_), _) => Some(SourceCare::Once),
+            (false, None, Some(_)) => Some(SourceCare::Warning),
+            (false, None, None) => None,
+        }
+    }
+
     /// The state in which the page itself is asked once more in the place of the feed that stands in for it, where that is due.
     pub fn looking_at_the_page(&self, now: Timestamp) -> Option<FetchState> {
         self.feed_url.as_ref()?;

@@ -26,6 +26,12 @@ pub const DESK: &str = "desk";
 /// Purpose of the token for the private feed of alarms.
 pub const ALARMS: &str = "alarms";
 
+/// Purpose of tokens for the private page of a partner: which of its links it is, and its name.
+pub const PARTNER: &str = "partner";
+
+/// Purpose of the tokens in the forms of that page: the same.
+pub const PARTNER_FORM: &str = "partner form";
+
 /// Purpose of the tokens in forms under `/admin`: the hash of a session.
 pub const ADMIN_FORM: &str = "admin form";
 

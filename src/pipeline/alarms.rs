@@ -1,5 +1,5 @@
-//! Alarms: at each cycle it is looked what is wrong. What is new is told once, to the operator by mail and to the webhooks that ask for it,
-//! and again when it is over.
+//! Alarms: at each cycle it is looked what is wrong, by what the store holds and what was seen outside (`pipeline::outside`). What is new
+//! is told once, to the operator by mail and to the webhooks that ask for it, and again when it is over.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,6 +12,7 @@ use crate::model::digest::Digest;
 use crate::model::outlet::{EventKind, Outlet};
 use crate::model::source::{FAILURES_NOTIFIED, FetchState, Source};
 use crate::model::token::{ALARMS, SigningKey};
+use crate::pipeline::outside;
 use crate::post;
 use crate::store::{ListChange, Read, SourceRow, Store, StoreError, Unit, Write};
 use crate::support::files::DiskSpace;
@@ -55,6 +56,8 @@ pub struct AlarmContext<'a> {
     /// Where the data is, and how much room is there; `None` if that is not known.
     pub disk: Option<(&'a Path, DiskSpace)>,
     pub disk_min_bytes: u64,
+    /// How long before its end a certificate is about to end.
+    pub certificate_days: u32,
     pub now: Timestamp,
 }
 
@@ -74,7 +77,7 @@ pub fn watch(store: &Store, context: AlarmContext) -> anyhow::Result<bool> {
         let mut is_mailed = false;
         for finding in raised(&findings, &open) {
             let key = w.alarms().put(finding, context.now)?;
-            is_mailed |= tell(w, context, finding, &finding.text)?;
+            is_mailed |= tell(w, context, finding, &finding.text, false)?;
             let event = format!("alarm-{key}-raised");
             post_to_webhooks(w, context, EventKind::AlarmRaised, &event, finding)?;
             // Whoever holds up mail has just said so, and ends a run with it.
@@ -84,7 +87,7 @@ pub fn watch(store: &Store, context: AlarmContext) -> anyhow::Result<bool> {
         }
         for Alarm { key, finding, .. } in over(&findings, &open) {
             w.alarms().end(*key, context.now)?;
-            is_mailed |= tell(w, context, finding, finding.kind.over())?;
+            is_mailed |= tell(w, context, finding, finding.kind.over(), true)?;
             let event = format!("alarm-{key}-ended");
             let end = Finding { text: finding.kind.over().to_owned(), ..finding.clone() };
             post_to_webhooks(w, context, EventKind::AlarmEnded, &event, &end)?;
@@ -114,8 +117,9 @@ fn tell(
     context: AlarmContext,
     finding: &Finding,
     text: &str,
+    is_over: bool,
 ) -> Result<bool, StoreError> {
-    if finding.kind.is_mailed_apart() {
+    if finding.kind.is_mailed_apart(is_over) {
         return Ok(false);
     }
     unit.sources().put_notice(&finding.subject, text, context.now).map(|()| true)
@@ -148,6 +152,7 @@ fn findings(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, St
     let week_ago = context.now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN);
     found.extend(shrinking(unit.alarms().list_change(week_ago)?));
     found.extend(context.disk.and_then(|(place, disk)| full(place, disk, context.disk_min_bytes)));
+    found.extend(outside::findings(&unit.outside().all()?, context.certificate_days, context.now));
     for (outlet, reason) in unit.alarms().failing_outlets(REFUSED_MIN)? {
         let text =
             format!("accepts nothing: {reason} It is tried again, and `courant queue` lists what waits");
@@ -162,13 +167,24 @@ fn of_sources(unit: &Unit<Read>, context: AlarmContext) -> Result<Vec<Finding>, 
     let today = unit.alarms().entries_since(since)?;
     let rows: HashMap<String, SourceRow> =
         unit.sources().list()?.into_iter().map(|row| (row.id.clone(), row)).collect();
-    let of_source = |source: &Source| {
-        let SourceRow { entries, state, .. } = rows.get(&source.id)?;
+    let mut found = Vec::new();
+    for source in context.sources.iter().filter(|source| source.is_enabled) {
+        let Some(SourceRow { entries, state, .. }) = rows.get(&source.id) else { continue };
         let counts = EntryCounts { today: today.get(&source.id).copied().unwrap_or(0), total: *entries };
-        let (kind, text) = fault(state, counts, context.now)?;
-        Some(Finding { kind, subject: source.id.clone(), text })
-    };
-    Ok(context.sources.iter().filter(|source| source.is_enabled).filter_map(of_source).collect())
+        let faults = fault(state, counts, context.now).into_iter().chain(mend(state));
+        found.extend(faults.map(|(kind, text)| Finding { kind, subject: source.id.clone(), text }));
+    }
+    Ok(found)
+}
+
+/// That somebody should look at selectors that were learned anew.
+fn mend(state: &FetchState) -> Option<(AlarmKind, String)> {
+    state.page.mend()?;
+    let mended = state.page.mended.as_deref().unwrap_or("the page was redesigned");
+    let text = format!(
+        "{mended}: look whether it lists what it should, and keep the new selectors or go back to the old ones under /admin"
+    );
+    Some((AlarmKind::SourceMended, text))
 }
 
 /// Entries of a source.
@@ -184,6 +200,10 @@ fn fault(state: &FetchState, counts: EntryCounts, now: Timestamp) -> Option<(Ala
     let error = state.last_error.clone().unwrap_or_default();
     if state.is_gone {
         return Some((AlarmKind::SourceGone, error));
+    }
+    if state.failures >= FAILURES_NOTIFIED && state.is_unlisted {
+        let text = format!("shows no listing, {} times in a row: {error}", state.failures);
+        return Some((AlarmKind::SourceUnlisted, text));
     }
     if state.failures >= FAILURES_NOTIFIED {
         let text = format!("failed {} times in a row: {error}", state.failures);
@@ -304,6 +324,8 @@ mod tests {
         );
         let broken = FetchState { failures: FAILURES_NOTIFIED, ..daily.clone() };
         assert_eq!(kind(&broken, 0, 50), Some(AlarmKind::SourceBroken), "the worst is told");
+        let unlisted = FetchState { is_unlisted: true, ..broken.clone() };
+        assert_eq!(kind(&unlisted, 0, 50), Some(AlarmKind::SourceUnlisted));
         assert_eq!(kind(&FetchState { is_gone: true, ..broken }, 0, 50), Some(AlarmKind::SourceGone));
     }
 

@@ -8,6 +8,8 @@ pub mod judging;
 pub mod mail;
 pub mod maintenance;
 pub mod outlets;
+pub mod outside;
+pub mod partners;
 pub mod publish;
 pub mod refresh;
 pub mod websub;

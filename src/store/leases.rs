@@ -17,6 +17,8 @@ pub enum LeasedResource {
     Host,
     /// The published folder.
     Publisher,
+    /// What is looked at once a day outside of the installation.
+    Outside,
 }
 
 impl LeasedResource {
@@ -24,6 +26,7 @@ impl LeasedResource {
         match self {
             LeasedResource::Host => "host",
             LeasedResource::Publisher => "publisher",
+            LeasedResource::Outside => "outside",
         }
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::params;
 
 use super::driver::{InsertOrder, Row};
 use super::leases::LEASE;
-use super::unit::{Mailing, Write};
+use super::unit::{Mailing, Unit, Write};
 use super::values::{keys_text, texts};
 use super::{Result, StoreError, millis, time};
 use crate::model::digest::{Delivery, DeliveryState, DigestId, ForwardedMail, Issue, LinkPlaces, Notice};
@@ -117,6 +117,7 @@ fn issue(row: &Row) -> rusqlite::Result<Issue> {
         places: LinkPlaces::with_mark(row.get(4)?),
         language: row.get(5)?,
         forwarded,
+        partners: Vec::new(),
     })
 }
 
@@ -558,6 +559,8 @@ impl Mailing<'_, Write> {
                 issue.forwarded.as_ref().map(|mail| &mail.message),
             ],
         )?;
+        let unit: Unit<Write> = Unit::new(self.db, self.index);
+        unit.partners().put_issue_partners(IssueKey(key), &issue.partners)?;
         Ok(IssueKey(key))
     }
 

@@ -19,7 +19,9 @@ pub(crate) mod interleavings;
 mod leases;
 mod mailing;
 mod near_pairs;
+mod outside;
 mod packed;
+mod partners;
 #[cfg(test)]
 mod plans;
 mod pool;
@@ -62,6 +64,7 @@ pub use intake::{EntryPlacement, Features, KeyHolder};
 pub use leases::{Lease, LeasedResource};
 pub use mailing::{ClaimedDelivery, Due, MailServer, NewIssue, QueuedDelivery, WhyHandedBack};
 pub use near_pairs::NearPair;
+pub use partners::ReportMonth;
 pub use posts::{ClaimedPost, OutletMark, PublishedIssue, WaitingPost};
 pub use publishing::{DirtyStory, PlacedStory, PublishedPlace};
 pub use reengagement::{AskedSubscriber, QuestionMail, ReengagementMarks};

@@ -8,7 +8,7 @@ use super::driver::plans;
 use super::samples::{at, digest, entry, insert, issue, on_a_server};
 use super::*;
 use crate::model::admin::AdminSession;
-use crate::model::alarm::{AlarmKind, Finding};
+use crate::model::alarm::{AlarmKind, Finding, OutsideCheck, OutsideKind};
 use crate::model::api_token::{ApiScope, ApiToken};
 use crate::model::desk::DeskAction;
 use crate::model::digest::{DeliveryState, DigestId, Scope};
@@ -17,6 +17,7 @@ use crate::model::event::{Event, EventTime};
 use crate::model::key::{Key, KeyKind};
 use crate::model::keys::{DeliveryKey, DraftKey, EntryKey, IssueKey, Seq, StoryKey};
 use crate::model::mail_address::Address;
+use crate::model::partner::{NewProposal, ProposalDecision, ProposalKind};
 use crate::model::profile::Profile;
 use crate::model::publication::PublicationKey;
 use crate::model::sketch::Sketch;
@@ -28,7 +29,7 @@ use crate::model::subscription::Subscription;
 
 /// Tables that grow with time or with the number of people. Sources, publications, hosts and rulings are bounded by what
 /// somebody wrote.
-const GROWING: [&str; 21] = [
+const GROWING: [&str; 23] = [
     "admin_session",
     "source_day",
     "mail_day",
@@ -44,7 +45,9 @@ const GROWING: [&str; 21] = [
     "published_story",
     "delivery",
     "issue",
+    "issue_partner",
     "issue_story",
+    "proposal",
     "subscriber",
     "suppression",
     "bounce",
@@ -53,7 +56,7 @@ const GROWING: [&str; 21] = [
 ];
 
 /// Statements that scan a table on purpose, and why.
-const WHOLE: [(&str, &str); 13] = [
+const WHOLE: [(&str, &str); 14] = [
     ("SELECT count(*) FROM entry", "how many entries there are, for a progress bar"),
     ("FROM subscriber ORDER BY pk", "the list of subscribers, for whoever asks for it"),
     ("FROM subscriber GROUP BY state", "the metrics: over an index, one small key a subscriber"),
@@ -70,6 +73,7 @@ const WHOLE: [(&str, &str); 13] = [
     ("SELECT (SELECT coalesce(max(pk), 0) FROM entry)", "the ends of the tables, not the tables"),
     ("SELECT coalesce(max(pk), 0) FROM draft", "the end of the table, not the table"),
     ("SELECT coalesce(max(pk), 0) FROM desk_ruling", "the end of the table, not the table"),
+    ("SELECT coalesce(max(pk), 0) FROM proposal", "the end of the table, not the table"),
 ];
 
 fn subscriber() -> Subscriber {
@@ -110,6 +114,7 @@ fn use_all(store: &Store) -> std::result::Result<(), StoreError> {
         write_admin(w)?;
         write_posts(w)?;
         write_alarms(w)?;
+        write_partners(w)?;
         let claimed = write_deliveries(w)?;
         write_subscribers(w)?;
         write_campaigns(w)?;
@@ -250,7 +255,36 @@ fn write_alarms(w: &Unit<Write>) -> Result<()> {
     w.alarms().entries_since(EntryKey(1))?;
     w.alarms().list_change(at(NOW))?;
     w.alarms().failing_outlets(3)?;
+    let check = OutsideCheck {
+        subject: "c".into(),
+        kind: OutsideKind::Certificate,
+        looked: at(NOW),
+        span: Some((at(0), at(NOW))),
+        fault: None,
+    };
+    w.outside().put(&check)?;
+    w.outside().put(&check)?;
+    w.outside().all()?;
+    w.outside().forget("c")?;
     w.alarms().forget(at(NOW))
+}
+
+fn write_partners(w: &Unit<Write>) -> Result<()> {
+    let now = at(NOW);
+    let (text, title) = ("t".to_owned(), String::new());
+    let new = NewProposal { partner: "p".into(), kind: ProposalKind::Source, text, entry: None, title };
+    let key = w.partners().propose(&new, now)?.map_err(|_| StoreError::Busy)?;
+    w.partners().proposals_of("p", 10)?;
+    w.partners().open_proposals(10)?;
+    w.partners().proposal(key)?;
+    w.partners().decide(key, &ProposalDecision { is_accepted: true, at: now, who: "a".into() })?;
+    w.partners().forget_proposals(now)?;
+    w.partners().renew_link("p")?;
+    w.partners().link_revision("p")?;
+    w.partners().report_month("p")?;
+    w.partners().take_report("p", 1)?;
+    w.partners().take_report("p", 2)?;
+    w.partners().reach("p", at(0), now).map(drop)
 }
 
 fn write_api_tokens(w: &Unit<Write>) -> Result<()> {

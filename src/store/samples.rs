@@ -48,6 +48,7 @@ pub(super) fn issue() -> Issue {
         name: Some("n".into()),
         places: LinkPlaces::with_mark("m".into()),
         forwarded: None,
+        partners: vec!["p".into()],
     }
 }
 

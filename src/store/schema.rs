@@ -8,7 +8,7 @@ use super::StoreError;
 use crate::model::sketch::hash64;
 
 /// Embedded and numbered by their order; one is never edited after a release.
-const STEPS: [&str; 23] = [
+const STEPS: [&str; 24] = [
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_newsletter.sql"),
     include_str!("../../migrations/sqlite/0003_publications.sql"),
@@ -32,6 +32,7 @@ const STEPS: [&str; 23] = [
     include_str!("../../migrations/sqlite/0021_programs.sql"),
     include_str!("../../migrations/sqlite/0022_admin.sql"),
     include_str!("../../migrations/sqlite/0023_segments.sql"),
+    include_str!("../../migrations/sqlite/0024_partners.sql"),
 ];
 
 /// Number of steps already applied.
@@ -81,7 +82,7 @@ pub(super) fn migrate(connection: &mut Connection, on_step: impl Fn(usize, usize
 }
 
 /// The same for a server; the first step makes what those of SQLite had made by then.
-const SERVER_STEPS: [&str; 7] = [
+const SERVER_STEPS: [&str; 8] = [
     include_str!("../../migrations/postgres/0001_start.sql"),
     include_str!("../../migrations/postgres/0002_uploads.sql"),
     include_str!("../../migrations/postgres/0003_keys.sql"),
@@ -89,6 +90,7 @@ const SERVER_STEPS: [&str; 7] = [
     include_str!("../../migrations/postgres/0005_programs.sql"),
     include_str!("../../migrations/postgres/0006_admin.sql"),
     include_str!("../../migrations/postgres/0007_segments.sql"),
+    include_str!("../../migrations/postgres/0008_partners.sql"),
 ];
 
 /// Brings the database of a server up to date, as [`migrate`] does a file.

@@ -20,20 +20,24 @@ const OWN_TABLES: [&str; 3] = ["admin_session", "lease", "unindexed"];
 const JSON_COLUMNS: [&str; 9] =
     ["attributes", "contents", "details", "events", "owed", "state", "tags", "tastes", "topics"];
 /// Columns of times. `published` is one of entries only.
-const TIME_COLUMNS: [&str; 17] = [
+const TIME_COLUMNS: [&str; 21] = [
     "asked_at",
     "at",
     "begin",
+    "begins",
     "changed",
     "closed",
     "confirmed_at",
     "consent_at",
     "created",
+    "decided",
+    "ends",
     "expires",
     "first_seen",
     "last_issue",
     "last_seen",
     "lifted",
+    "looked",
     "mailed",
     "opened",
     "slot",

@@ -69,6 +69,10 @@ views! {
     Desk, desk;
     /// What is wrong with the installation.
     Alarms, alarms;
+    /// What is looked at once a day outside of the installation.
+    Outside, outside;
+    /// What partners see and propose.
+    Partners, partners;
     /// What goes to outlets.
     Posts, posts;
     /// Tokens by which programs use the API.

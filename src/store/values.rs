@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::model::digest::{DigestId, Scope};
 use crate::model::keys::{
-    AlarmKey, CampaignKey, DeliveryKey, DraftKey, EntryKey, IssueKey, PostKey, RulingKey, Seq, StoryKey,
+    AlarmKey, CampaignKey, DeliveryKey, DraftKey, EntryKey, IssueKey, PostKey, ProposalKey, RulingKey, Seq,
+    StoryKey,
 };
 use crate::model::publication::PublicationKey;
 
@@ -34,7 +35,19 @@ macro_rules! keys {
     };
 }
 
-keys!(AlarmKey, CampaignKey, EntryKey, StoryKey, IssueKey, DeliveryKey, DraftKey, PostKey, RulingKey, Seq);
+keys!(
+    AlarmKey,
+    CampaignKey,
+    EntryKey,
+    StoryKey,
+    IssueKey,
+    DeliveryKey,
+    DraftKey,
+    PostKey,
+    ProposalKey,
+    RulingKey,
+    Seq
+);
 
 macro_rules! to_text {
     ($($name:ident),*) => {

@@ -1,6 +1,7 @@
 //! Utilities without knowledge of feeds: time, files, text, texts of the interface, templates, logs.
 
 pub mod bucket;
+pub mod certificate;
 pub mod clock;
 pub mod files;
 pub mod i18n;

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::pipeline::destination::{Destination, FILE_BYTES_MAX};
+use crate::publish::formats;
 use crate::publish::headers::{cache_control, media_type};
 use crate::store::Store;
 use crate::support::bucket::Bucket;
@@ -94,6 +95,8 @@ struct File {
     looked_at: AtomicU64,
     media_type: HeaderValue,
     is_text: bool,
+    /// Whether pages of others may show what is in it.
+    is_feed: bool,
     cache_control: HeaderValue,
     last_modified: HeaderValue,
     plain: Encoded,
@@ -302,6 +305,7 @@ impl File {
             version,
             modified,
             looked_at: AtomicU64::new(0),
+            is_feed: path.rsplit('/').next().is_some_and(|name| formats::of_file(name).is_some()),
             is_text: ["text/", "xml", "json"].iter().any(|part| kind.contains(part)),
             media_type: HeaderValue::try_from(kind)
                 .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
@@ -376,6 +380,9 @@ impl File {
         out.insert(header::CACHE_CONTROL, self.cache_control.clone());
         out.insert(header::LAST_MODIFIED, self.last_modified.clone());
         out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if self.is_feed {
+            out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;

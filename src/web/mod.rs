@@ -4,6 +4,7 @@
 mod admin;
 mod alarms;
 mod api;
+mod chart;
 pub mod crowd;
 mod desk;
 pub mod files;
@@ -13,7 +14,9 @@ pub mod hubs;
 pub mod images;
 pub mod limits;
 mod pace;
+mod partners;
 pub mod search;
 pub mod server;
+mod source_view;
 pub mod state;
 mod subscriptions;

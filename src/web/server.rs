@@ -24,7 +24,7 @@ use super::crowd::{ConnectionLimits, Crowd};
 use super::files::Files;
 use super::pace::{PacedBody, PacedStream};
 use super::state::{AppState, failed};
-use super::{admin, alarms, api, desk, health, hubs, images, search, subscriptions};
+use super::{admin, alarms, api, desk, health, hubs, images, partners, search, subscriptions};
 use crate::model::publication::Images;
 use crate::pipeline::websub::subscriber::{self, PushOutcome, Verification};
 use crate::support::telemetry::Metrics;
@@ -48,7 +48,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Path prefixes that do not name files.
-const ASKED: [&str; 13] = [
+const ASKED: [&str; 14] = [
     "/image/",
     "/subscribe",
     "/api/",
@@ -56,6 +56,7 @@ const ASKED: [&str; 13] = [
     "/preferences/",
     "/desk/",
     "/alarms/",
+    "/partner/",
     "/unsubscribe/",
     "/search",
     "/healthz",
@@ -224,6 +225,7 @@ fn router(app: Arc<AppState>) -> Router {
     let admin = if app.admin_accounts.is_empty() { Router::new() } else { admin::routes() };
     let people = Router::new()
         .merge(admin)
+        .merge(partners::routes())
         .route("/subscribe", get(subscriptions::show_form).post(subscriptions::send_form))
         .route("/api/subscriptions", post(subscriptions::api))
         .route("/confirm/{token}", get(subscriptions::show_confirm).post(subscriptions::confirm))

@@ -21,7 +21,7 @@ use super::state::{AppState, failed};
 use crate::model::token::{PREFERENCES, UNSUBSCRIBE};
 use crate::pipeline::mail::subscribers::{self, LeaveOutcome};
 use crate::pipeline::mail::welcome::next_mail;
-use crate::support::i18n::{default_language, known, phrases};
+use crate::support::i18n::{capitalized, default_language, known, language_of, languages, phrases};
 
 pub(super) type SharedState = State<Arc<AppState>>;
 
@@ -29,7 +29,7 @@ pub(super) type SharedState = State<Arc<AppState>>;
 #[derive(Debug, Default, serde::Deserialize)]
 pub(super) struct SubscriptionQuery {
     #[serde(default)]
-    l: String,
+    pub(super) l: String,
     topic: Option<String>,
 }
 
@@ -42,6 +42,12 @@ pub(super) fn language(app: &AppState, asked: &str, headers: &HeaderMap) -> &'st
         .or_else(|| browser.split(',').filter_map(tag).find(|tag| app.languages.contains(tag)))
         .or_else(|| known(&app.channel.language))
         .unwrap_or_else(default_language)
+}
+
+/// All languages of the interface, each by its own name.
+pub(super) fn language_links() -> Vec<Value> {
+    let link = |tag: &'static str| json!({ "value": tag, "label": capitalized(language_of(tag)) });
+    languages().into_iter().map(link).collect()
 }
 
 /// The data common to all pages.

@@ -41,25 +41,25 @@ fn operator() -> String {
 }
 
 /// A value for a form.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let pairs: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     pairs.join("&")
 }
 
 /// What a browser got.
-struct Page {
-    status: u16,
+pub(crate) struct Page {
+    pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Page {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
@@ -79,15 +79,15 @@ impl Page {
 pub(crate) struct Browser {
     address: String,
     pub(crate) cookie: String,
-    more: String,
+    pub(crate) more: String,
 }
 
 impl Browser {
-    fn of(service: &Service) -> Browser {
+    pub(crate) fn of(service: &Service) -> Browser {
         Browser { address: service.address().to_owned(), cookie: String::new(), more: String::new() }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Page {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Page {
         let cookie =
             if self.cookie.is_empty() { String::new() } else { format!("Cookie: a=b; {}\r\n", self.cookie) };
         let rest = format!(
@@ -100,19 +100,19 @@ impl Browser {
         Page { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() }
     }
 
-    fn get(&self, path: &str) -> Page {
+    pub(crate) fn get(&self, path: &str) -> Page {
         self.ask("GET", path, "")
     }
 
     #[track_caller]
-    fn shown(&self, path: &str) -> String {
+    pub(crate) fn shown(&self, path: &str) -> String {
         let page = self.get(path);
         assert_eq!(page.status, 200, "{path}: {}", page.body);
         page.body
     }
 
     /// Sends a form with the token of a page of this session.
-    fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub(crate) fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.get("/admin").csrf();
         self.ask("POST", path, &form(&[&[("csrf", csrf.as_str()), ("l", "en")], fields].concat()))
     }
@@ -486,7 +486,7 @@ fn serving(page: String) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
 }
 
 /// A source that was redesigned and mended, as often as asked for.
-fn mended() -> (Server, App) {
+pub(crate) fn mended() -> (Server, App) {
     let server = Server::start(serving(listing("old", 1)));
     let select =
         "[source.select]\nitem = \".list > article.card\"\ndate = \".card-date\"\nsummary = \".card-text\"\n";
@@ -558,7 +558,7 @@ fn a_mend_that_is_kept_holds_and_is_not_asked_about_again() {
     assert!(!olga.shown("/admin/source?id=s").contains("value=\"accept\""));
 }
 
-const FIRST: &str = "The council of the harbour town voted on Monday evening to rebuild the old customs house beside the northern quay. \
+pub(crate) const FIRST: &str = "The council of the harbour town voted on Monday evening to rebuild the old customs house beside the northern quay. \
     Masons from three villages will repair the granite arches before the first winter storms arrive. \
     Fishermen had asked for a covered market there since the last hall burned down nine years ago. \
     Engineers warned that the foundations stand on oak piles which have begun to rot below the tide line. \

@@ -372,6 +372,7 @@ fn the_pages_of_an_operator_are_for_everybody_and_nothing_from_a_source_runs_the
         "/admin/judge",
         "/admin/mail",
         "/admin/add",
+        "/admin/proposals",
         "/admin?l=ar",
     ];
     let arguments = [&[chromium.as_str(), &origin, feed.to_str().unwrap()], &own[..]].concat();

@@ -42,6 +42,7 @@ mod oracles;
 mod outbox;
 mod outlets;
 mod packaging;
+mod partners;
 mod pipeline;
 mod private;
 mod providers;

@@ -8,10 +8,11 @@ use url::Url;
 use super::{Finding, Patient};
 use crate::app;
 use crate::config::TransportConfig;
-use crate::deliver::records::{self, RecordVerdict};
+use crate::deliver::records::RecordVerdict;
 use crate::deliver::transport::Transport;
-use crate::fetch::names::NameService;
+use crate::fetch::names::{NameService, NamesError};
 use crate::model::guard::Guard;
+use crate::pipeline::outside;
 
 pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
     let mail = &patient.config.mail;
@@ -37,7 +38,7 @@ pub(super) async fn look(patient: &Patient<'_>) -> Vec<Finding> {
         return findings;
     }
     let bounces = mail.bounces.as_ref().map_or(domain.as_str(), |address| address.domain());
-    findings.push(spf(names, bounces).await);
+    findings.push(of_record("spf", outside::spf(names, bounces).await));
     findings.extend(dkim(patient, names).await);
     findings.push(dmarc(patient, names, &domain).await);
     findings.extend(reverse(names, urls).await);
@@ -89,10 +90,11 @@ fn judged(check: &'static str, verdict: RecordVerdict) -> Finding {
     }
 }
 
-async fn spf(names: &NameService, domain: &str) -> Finding {
-    match names.texts(domain).await {
-        Ok(texts) => judged("spf", records::spf(domain, &texts)),
-        Err(error) => Finding::not_checked("spf", error.to_string()),
+/// What a record says, if a name server does.
+fn of_record(check: &'static str, seen: Result<RecordVerdict, NamesError>) -> Finding {
+    match seen {
+        Ok(verdict) => judged(check, verdict),
+        Err(error) => Finding::not_checked(check, error.to_string()),
     }
 }
 
@@ -107,30 +109,14 @@ async fn dkim(patient: &Patient<'_>, names: &NameService) -> Vec<Finding> {
     for settings in &patient.config.mail.dkim {
         // A key that is none is a fault of the configuration.
         let Ok(signer) = app::dkim(settings) else { continue };
-        let key = signer.public_key();
-        findings.push(match names.texts(&key.name()).await {
-            Ok(texts) => judged(CHECK, records::dkim(&key, &texts)),
-            Err(error) => Finding::not_checked(CHECK, error.to_string()),
-        });
+        findings.push(of_record(CHECK, outside::dkim(names, &signer.public_key()).await));
     }
     findings
 }
 
 async fn dmarc(patient: &Patient<'_>, names: &NameService, domain: &str) -> Finding {
-    const CHECK: &str = "dmarc";
     let signed_by: Vec<&str> = patient.config.mail.dkim.iter().map(|key| key.domain.as_str()).collect();
-    let (mut at, mut texts) = (format!("_dmarc.{domain}"), Vec::new());
-    for name in records::dmarc_names(domain) {
-        match names.texts(&name).await {
-            Ok(found) if found.is_empty() => {}
-            Ok(found) => {
-                (at, texts) = (name, found);
-                break;
-            }
-            Err(error) => return Finding::not_checked(CHECK, error.to_string()),
-        }
-    }
-    judged(CHECK, records::dmarc(domain, &at, &texts, &signed_by))
+    of_record("dmarc", outside::dmarc(names, domain, &signed_by).await)
 }
 
 /// Whether the addresses of the mail servers have names that lead back to them, without which receivers refuse them.

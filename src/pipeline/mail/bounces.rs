@@ -217,7 +217,8 @@ fn reported_recipient(
 ) -> Result<Option<ReportedRecipient>, StoreError> {
     let list = unit.subscribers();
     if let Some(Delivered { key: number, recipient, digest, queued }) = delivered_to(unit, key, report)? {
-        let is_operator = matches!(digest, DigestId::Operator | DigestId::Answer | DigestId::Draft);
+        let is_operator =
+            matches!(digest, DigestId::Operator | DigestId::Answer | DigestId::Draft | DigestId::Partner);
         let (hash, shown) = (key.hash(&recipient), masked(&recipient));
         let (delivery, queued) = (Some(number), Some(queued));
         let domain = digest.is_list().then(|| domain_of(&recipient));

@@ -442,6 +442,7 @@ mod tests {
             name: None,
             places: crate::model::digest::LinkPlaces::with_mark(String::new()),
             forwarded: None,
+            partners: Vec::new(),
         };
         Delivery {
             id: DeliveryKey(1),

@@ -14,6 +14,9 @@ const PRIVATE_KEPT: SignedDuration = SignedDuration::from_hours(48);
 /// How long it is kept who was refused last: longer than the time between two issues of most digests.
 const REFUSALS_KEPT: SignedDuration = SignedDuration::from_hours(60 * 24);
 
+/// How long it is kept what became of the proposals of partners.
+const PROPOSALS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// Deletes the deliveries settled longer ago than `retention`, in batches; returns how many.
 ///
 /// # Errors
@@ -22,11 +25,13 @@ pub fn deliveries(store: &Store, retention: SignedDuration, now: Timestamp) -> a
     let Ok(limit) = now.checked_sub(retention) else { return Ok(0) };
     let private = now.saturating_sub(PRIVATE_KEPT)?.max(limit);
     let refusals = now.saturating_sub(REFUSALS_KEPT)?;
+    let proposals = now.saturating_sub(PROPOSALS_KEPT)?;
     store.write(|w| {
         w.subscribers().forget_expired_sign_ups(now)?;
         w.mailing().forget_turns(store.lease_time())?;
         w.mailing().forget_refusals(refusals)?;
         w.overview().forget_mail_days(now)?;
+        w.partners().forget_proposals(proposals)?;
         w.subscribers().forget_private_mail(private)
     })?;
     let mut gone = 0;

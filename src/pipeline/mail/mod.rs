@@ -1,5 +1,5 @@
 //! Mail pipelines: queueing (`queue`), sending (`outbox`), when to stop sending (`brake`), mail hold-ups (`incident`), deleting old
-//! mail (`forget`), mails that somebody wrote (`campaigns`), the question whether subscribers still want theirs (`reengagement`), what is new as editors shape it (`news`), drafts for editors (`drafts`), the list of subscribers (`subscribers`), what is noted of them (`profiles`) and its import (`import`), welcome mail (`welcome`), returned mail
+//! mail (`forget`), mails that somebody wrote (`campaigns`), the question whether subscribers still want theirs (`reengagement`), what is new as editors shape it (`news`), drafts for editors (`drafts`), reports to partners (`partners`), the list of subscribers (`subscribers`), what is noted of them (`profiles`) and its import (`import`), welcome mail (`welcome`), returned mail
 //! (`bounces`), replies (`answers`), and what these two share (`returned`).
 
 pub mod bounces;
@@ -13,6 +13,7 @@ pub mod inbound;
 pub mod incident;
 pub(crate) mod news;
 pub mod outbox;
+pub mod partners;
 pub mod profiles;
 pub mod queue;
 pub mod reengagement;

@@ -163,6 +163,7 @@ fn waits_for_its_first(
         name: None,
         places: LinkPlaces::of(&context.sender.key, digest.id.as_str()),
         forwarded: None,
+        partners: Vec::new(),
     };
     let new =
         NewIssue { digest: &digest.id, slot: Some(slot), now, issue: &issue, stories: &[], recipients: &[] };
@@ -623,5 +624,6 @@ pub(super) fn mail(
         name: None,
         places: LinkPlaces::of(&context.sender.key, &format!("{folder} {}", context.now)),
         forwarded: None,
+        partners: Vec::new(),
     })
 }

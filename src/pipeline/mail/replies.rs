@@ -89,6 +89,7 @@ fn queue(
         language: "en".into(),
         name: None,
         places: LinkPlaces::of(&sender.key, &id),
+        partners: Vec::new(),
         forwarded: Some(ForwardedMail {
             reply_to: answer.from.clone(),
             message: if bytes.len() > ATTACHED_BYTES_MAX { Vec::new() } else { bytes.to_vec() },

@@ -132,6 +132,7 @@ pub fn after_document(
         last_success: Some(now),
         read_at: if *is_push { state.read_at } else { Some(now) },
         last_error: None,
+        is_unlisted: false,
         warning: (!feed.problems.is_empty()).then(|| feed.problems.join("; ")),
         failures: 0,
         next_poll: next.at,
@@ -207,6 +208,7 @@ pub fn after_not_modified(
         last_attempt: Some(now),
         last_success: Some(now),
         last_error: None,
+        is_unlisted: false,
         failures: 0,
         next_poll: next.at,
         next_poll_reason: Some(next.reason),
@@ -260,6 +262,7 @@ pub fn after_failure(
     let state = FetchState {
         last_attempt: Some(now),
         last_error: Some(sentence),
+        is_unlisted: matches!(error, ReadError::NoListing(_)),
         failures,
         is_gone,
         next_poll: next.at,

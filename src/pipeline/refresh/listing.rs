@@ -89,7 +89,7 @@ impl Refresher {
             return if is_empty {
                 let seen = reading.feed.problems.first().cloned();
                 let seen = seen.unwrap_or_else(|| "no listing found on this page".into());
-                Err(ReadError::NoFeed(format!("{seen}; give it a [source.select]")))
+                Err(ReadError::NoListing(format!("{seen}; give it a [source.select]")))
             } else {
                 Ok((learn(source, memory, reading), fetched))
             };
@@ -120,7 +120,7 @@ impl Refresher {
             return Ok((keep(memory, reading), fetched));
         }
         if is_declined {
-            return Err(ReadError::NoFeed(DECLINED.into()));
+            return Err(ReadError::NoListing(DECLINED.into()));
         }
         let has_listed = known.addresses.len() >= LISTED_MIN;
         let is_bare = mined.feed.entries.is_empty();
@@ -204,7 +204,7 @@ fn check_emptiness(
     if has_container || is_bare && !has_listed {
         return Ok(());
     }
-    Err(ReadError::NoFeed(if is_bare {
+    Err(ReadError::NoListing(if is_bare {
         "nothing that it listed is left on the page, and there is nothing else on it that could be an entry: it may be an error page, or an empty one".into()
     } else {
         format!(

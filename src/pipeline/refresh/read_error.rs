@@ -17,6 +17,9 @@ pub enum ReadError {
     Extract(#[from] ExtractError),
     #[error("{0}")]
     NoFeed(String),
+    /// The page was read, and nothing on it is a listing.
+    #[error("{0}")]
+    NoListing(String),
     #[error("robots.txt of {host} keeps us from this page: ask its owner, or look for a feed")]
     Forbidden { host: String },
     #[error(

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::model::admin::{AdminAccount, AdminRole, SESSION_AGE_MAX};
 use crate::model::api_token::hash_of;
 use crate::model::token::ADMIN_FORM;
-use crate::support::i18n::{capitalized, default_language, known, language_of, languages, phrases};
+use crate::support::i18n::{default_language, known, phrases};
 use crate::web::forms::Form;
 use crate::web::search::SearchPool;
 use crate::web::state::{AppState, busy, failed};
-use crate::web::subscriptions::{catalog, is_foreign, with};
+use crate::web::subscriptions::{catalog, is_foreign, language_links, with};
 
 /// Forms that one account sends in an hour.
 const FORMS_PER_HOUR: u32 = 3_000;
@@ -229,20 +229,4 @@ impl Visit {
         let heading = ("", self.phrase("admin"));
         self.page(status, "admin/message.html", heading, json!({ "text": text }))
     }
-}
-
-/// All languages of the interface, each by its own name.
-pub(super) fn language_links() -> Vec<Value> {
-    let link = |tag: &'static str| json!({ "value": tag, "label": capitalized(language_of(tag)) });
-    languages().into_iter().map(link).collect()
-}
-
-/// A time as pages show it; they are read in several zones.
-pub(super) fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// The same for programs, and for people.
-pub(super) fn moment(at: Option<Timestamp>) -> Value {
-    at.map_or(Value::Null, |at| json!({ "at": at, "text": minute(at) }))
 }

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::access::{AdminQuery, Visit, by_form_at, for_role, moment, see};
+use super::access::{AdminQuery, Visit, by_form_at, for_role, see};
 use crate::config::addition::{self, AdditionError, NewSource, SourceFate};
 use crate::model::admin::AdminRole;
 use crate::model::source::SourceKind;
 use crate::pipeline::refresh::preview::SourcePreview;
 use crate::support::text::{direction, is_language_tag, one_line, truncated};
 use crate::web::forms::Form;
+use crate::web::source_view::moment;
 use crate::web::subscriptions::{SharedState, with};
 
 /// Addresses that one account has looked at in an hour: each costs a stranger's server a few requests.
@@ -136,7 +137,7 @@ fn add(visit: &Visit, form: &Form) -> Response {
 }
 
 /// The page where the file cannot be written: what to add to it.
-fn by_hand(visit: &Visit, source: &NewSource) -> Response {
+pub(super) fn by_hand(visit: &Visit, source: &NewSource) -> Response {
     let more = json!({ "fault": visit.phrase("admin_add_by_hand"), "address": source.address });
     page(visit, StatusCode::CONFLICT, with(more, own_text(visit, source)))
 }

@@ -8,13 +8,13 @@ use axum::response::Response;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::access::{AdminQuery, Visit, for_role, moment};
-use super::chart::{Plot, by_day};
-use super::sources::{DAYS, first_day};
+use super::access::{AdminQuery, Visit, for_role};
 use crate::model::admin::AdminRole;
 use crate::model::mail_provider::provider_of;
 use crate::store::{COUNTED_MAX, ListChange, MailCounts, MailDay, QueuedDelivery, StoreError, days_before};
 use crate::support::i18n::said;
+use crate::web::chart::{Plot, by_day};
+use crate::web::source_view::{DAYS, first_day, moment};
 use crate::web::subscriptions::SharedState;
 
 /// Deliveries and posts that are listed.

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::access::{AdminQuery, Visit, by_form, for_role, minute, see};
+use super::access::{AdminQuery, Visit, by_form, for_role, see};
 use crate::model::admin::AdminRole;
 use crate::model::keys::EntryKey;
 use crate::model::story::StoredEntry;
@@ -17,6 +17,7 @@ use crate::pipeline::maintenance::{self, TopicAssigner};
 use crate::support::i18n::language_name;
 use crate::support::text::{direction, shorten};
 use crate::web::forms::Form;
+use crate::web::source_view::minute;
 use crate::web::state::AppState;
 use crate::web::subscriptions::SharedState;
 

@@ -10,9 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::access::{
-    AdminQuery, admin_language, by_form, language_links, see, set_cookie, shown_hash, signed_in,
-};
+use super::access::{AdminQuery, admin_language, by_form, see, set_cookie, shown_hash, signed_in};
 use crate::model::admin::{AdminAccount, AdminRole, AdminSession, SESSION_AGE_MAX};
 use crate::model::api_token::hash_of;
 use crate::model::guard::network;
@@ -20,7 +18,7 @@ use crate::support::clock::TokenSource;
 use crate::support::i18n::phrases;
 use crate::web::forms::Form;
 use crate::web::state::{AppState, busy, failed};
-use crate::web::subscriptions::{SharedState, catalog, client, is_foreign, with};
+use crate::web::subscriptions::{SharedState, catalog, client, is_foreign, language_links, with};
 
 /// Log-ins from one network, and to one account, each within a time of its own: who knows the password needs one, and who guesses
 /// gets nowhere.

@@ -3,22 +3,20 @@
 
 mod access;
 mod add;
-mod chart;
 mod deliveries;
 mod judge;
 mod login;
+mod proposals;
 mod source;
 mod sources;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
-use axum::response::Response;
 use axum::routing::{get, post};
 
-use super::state::AppState;
+use super::state::{AppState, unlisted};
 
 /// The routes, all of them below `/admin`.
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -31,13 +29,6 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/admin/judge", get(judge::show).post(judge::act))
         .route("/admin/desk", post(judge::open_desk))
         .route("/admin/mail", get(deliveries::show))
-        .layer(map_response(private))
-}
-
-/// Nothing of it is kept by a cache, or found by a search engine.
-async fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
-    response
+        .route("/admin/proposals", get(proposals::show).post(proposals::act))
+        .layer(map_response(unlisted))
 }

@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::access::{AdminQuery, Visit, by_form, for_role, moment, see};
-use super::sources::{first_day, query_of, view};
+use super::access::{AdminQuery, Visit, by_form, for_role, see};
+use super::sources::query_of;
 use crate::model::admin::AdminRole;
 use crate::model::source::{FetchState, LearnedPage, Select, Source, Validators};
 use crate::store::{EntryFilter, MarkupScope, StoreError};
 use crate::support::text::direction;
-use crate::web::subscriptions::SharedState;
+use crate::web::source_view::{SourceViewer, first_day, moment};
+use crate::web::subscriptions::{SharedState, with};
 
 /// Entries that are listed.
 const ENTRIES_MAX: u32 = 20;
@@ -52,8 +53,10 @@ fn page(visit: &Visit, source: &Source, is_done: bool) -> anyhow::Result<Respons
     })?;
     entries.reverse();
     let page = row.as_ref().map(|row| row.state.page.clone()).unwrap_or_default();
+    let viewer = SourceViewer { app: &visit.app, language: visit.language, is_partner: false };
+    let seen = viewer.view(source, row.as_ref(), &days);
     let more = json!({
-        "source": view(visit, source, row.as_ref(), &days),
+        "source": with(seen, json!({ "query": query_of(source) })),
         "mend": mend(&page),
         "entries": entries,
         "is_done": is_done,

@@ -15,6 +15,7 @@ type Records = HashMap<(String, u16), Vec<Vec<u8>>>;
 pub(crate) struct NameServer {
     pub address: SocketAddr,
     records: Arc<Mutex<Records>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl NameServer {
@@ -23,15 +24,24 @@ impl NameServer {
         let address = socket.local_addr().unwrap();
         let records: Arc<Mutex<Records>> = Arc::default();
         let known = records.clone();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let questions = asked.clone();
         std::thread::spawn(move || {
             let mut question = [0; 2048];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
-                if let Some(answer) = answer(&question[..length], &known.lock().unwrap()) {
+                if let Some((name, answer)) = answer(&question[..length], &known.lock().unwrap()) {
+                    questions.lock().unwrap().push(name);
                     let _ = socket.send_to(&answer, from);
                 }
             }
         });
-        NameServer { address, records }
+        NameServer { address, records, asked }
+    }
+
+    /// How often a name was asked for since the last time.
+    pub(crate) fn take_asked(&self, name: &str) -> usize {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().filter(|own| own.as_str() == name).count()
     }
 
     /// Sets the texts of a name, in place of those that it had.
@@ -43,8 +53,8 @@ impl NameServer {
     }
 }
 
-/// The answer to a question; `None` if it is none.
-fn answer(question: &[u8], records: &Records) -> Option<Vec<u8>> {
+/// The name that a question is about, and the answer; `None` if it is none.
+fn answer(question: &[u8], records: &Records) -> Option<(String, Vec<u8>)> {
     let (mut labels, mut at) = (Vec::new(), 12);
     loop {
         let length = usize::from(*question.get(at)?);
@@ -70,5 +80,5 @@ fn answer(question: &[u8], records: &Records) -> Option<Vec<u8>> {
         out.extend_from_slice(&(data.len() as u16).to_be_bytes());
         out.extend_from_slice(&data);
     }
-    Some(out)
+    Some((name, out))
 }

@@ -21,11 +21,13 @@ impl Running {
     /// # Panics
     /// When Python or a package is missing: `scripts/test` brings them.
     fn start(script: &str, argument: impl FnOnce(&Path) -> PathBuf) -> Running {
+        Running::start_until(LAST_YEAR, script, argument)
+    }
+
+    /// The same, with a certificate that ends when this year begins.
+    fn start_until(year: i32, script: &str, argument: impl FnOnce(&Path) -> PathBuf) -> Running {
         let folder = tempfile::tempdir().unwrap();
-        let issued =
-            rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        std::fs::write(folder.path().join("cert.pem"), issued.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), issued.signing_key.serialize_pem()).unwrap();
+        issue(folder.path(), year);
         let python = std::env::var("COURANT_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
         let mut child = Command::new(python)
             .args(["-W", "ignore"])
@@ -49,6 +51,21 @@ impl Running {
     }
 }
 
+/// The year in which certificates end that are to end in no test.
+const LAST_YEAR: i32 = 2150;
+
+/// Writes a certificate for this machine that ends when a year begins, and its key.
+fn issue(folder: &Path, year: i32) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut wanted = rcgen::CertificateParams::new(names).unwrap();
+    wanted.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    wanted.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = wanted.self_signed(&key).unwrap();
+    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
@@ -70,7 +87,12 @@ pub(crate) struct SmtpServer {
 
 impl SmtpServer {
     pub(crate) fn start() -> SmtpServer {
-        let running = Running::start("smtp_server.py", |folder| {
+        SmtpServer::start_until(LAST_YEAR)
+    }
+
+    /// The same, with a certificate that ends when this year begins.
+    pub(crate) fn start_until(year: i32) -> SmtpServer {
+        let running = Running::start_until(year, "smtp_server.py", |folder| {
             let mails = folder.join("mails");
             std::fs::create_dir(&mails).unwrap();
             mails
@@ -101,12 +123,22 @@ pub(crate) struct HttpsServer {
 
 impl HttpsServer {
     pub(crate) fn start(document: &str) -> HttpsServer {
-        let running = Running::start("https_server.py", |folder| {
+        HttpsServer::start_until(LAST_YEAR, document)
+    }
+
+    /// The same, with a certificate that ends when this year begins.
+    pub(crate) fn start_until(year: i32, document: &str) -> HttpsServer {
+        let running = Running::start_until(year, "https_server.py", |folder| {
             let path = folder.join("document");
             std::fs::write(&path, document).unwrap();
             path
         });
         HttpsServer { running }
+    }
+
+    /// Gives it another certificate, which ends when this year begins.
+    pub(crate) fn renew(&self, year: i32) {
+        issue(self.running.folder.path(), year);
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

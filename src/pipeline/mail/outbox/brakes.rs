@@ -44,7 +44,7 @@ impl Brakes {
             }
             DigestId::Confirmation => &self.confirmations,
             DigestId::Welcome => &self.welcomes,
-            DigestId::Operator | DigestId::Answer | DigestId::Draft => &self.own,
+            DigestId::Operator | DigestId::Answer | DigestId::Draft | DigestId::Partner => &self.own,
         }
     }
 

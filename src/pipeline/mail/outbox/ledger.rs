@@ -279,12 +279,12 @@ fn follow(unit: &Unit<Write>, follow: &FollowUp, now: Timestamp) -> anyhow::Resu
 }
 
 /// A confirmation goes to whoever asks for it, also to one who left before; not to one who complained of us. An answer goes to whom the
-/// operator named, and the operator hears of what goes wrong whatever a server said of them. An editor may have left the lists.
+/// operator named, and the operator hears of what goes wrong whatever a server said of them. An editor or a partner may have left the lists.
 fn bars(reason: &str, digest: &DigestId) -> bool {
     match digest {
         DigestId::Answer => false,
         DigestId::Operator => reason != SubscriberState::Bounced.as_str(),
-        DigestId::Draft => reason != SubscriberState::Unsubscribed.as_str(),
+        DigestId::Draft | DigestId::Partner => reason != SubscriberState::Unsubscribed.as_str(),
         DigestId::Confirmation => reason == SubscriberState::Complained.as_str(),
         _ => true,
     }
