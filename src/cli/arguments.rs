@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Sets the clock for the whole command, to replay a run (2022-10-17T08:00:00Z).
-    #[arg(long, global = true, value_name = "RFC3339")]
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = parse_time)]
     pub(super) now: Option<Timestamp>,
     /// Takes the clock of this machine to be so many seconds ahead: for tests of machines whose clocks differ.
     #[arg(long, global = true, hide = true, default_value_t = 0, value_name = "SECONDS")]
@@ -163,7 +163,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "ID")]
         topic: Option<String>,
         /// Only entries first seen at or after this time.
-        #[arg(long, value_name = "RFC3339")]
+        #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
         since: Option<Timestamp>,
         /// At most this many, the most recently stored.
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -249,6 +249,10 @@ pub(super) enum Command {
         #[arg(long)]
         keep_serving: bool,
     },
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "write a time as 2022-10-17T08:00:00Z")
 }
 
 impl Command {

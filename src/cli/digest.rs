@@ -16,13 +16,14 @@ use crate::pipeline::mail::queue::{self as turns, Preview};
 use crate::store::StoreError;
 use crate::support::files;
 use crate::support::terminal::{errln, outln};
-use crate::support::text::many;
+use crate::support::text::{did_you_mean, many};
 
 fn chosen_digests<'a>(app: &'a App, only: Option<&str>) -> anyhow::Result<Vec<&'a Digest>> {
     let chosen: Vec<_> =
         app.config.digests.iter().filter(|digest| only.is_none_or(|id| digest.id.as_str() == id)).collect();
     if let (Some(id), true) = (only, chosen.is_empty()) {
-        return Err(Usage(format!("no digest has the id \"{id}\"")).into());
+        let near = did_you_mean(id, app.config.digests.iter().map(|digest| digest.id.as_str()));
+        return Err(Usage(format!("no digest has the id \"{id}\"{near}")).into());
     }
     Ok(chosen)
 }

@@ -160,7 +160,7 @@ pub struct Config {
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {path}: {cause} (start with `courant init`, or name the file with --config)")]
+    #[error("cannot read {path}: {cause}{}", remedy(.cause))]
     Unreadable { path: PathBuf, cause: std::io::Error },
     #[error("there is no configuration: none of {} exists (start with `courant init`, or name the file with --config or COURANT_CONFIG)", list_paths(.0))]
     Nowhere(Vec<PathBuf>),
@@ -174,6 +174,14 @@ fn list_faults(locales: &[LocaleFault], path: &Path, faults: &[ConfigFault]) -> 
         locales.iter().map(|fault| format!("{}:{}: {}", fault.path.display(), fault.line, fault.message));
     let of_file = faults.iter().map(|fault| fault.in_file(path));
     of_locales.chain(of_file).collect::<Vec<String>>().join("\n")
+}
+
+/// What to do about a file that cannot be read.
+fn remedy(cause: &std::io::Error) -> &'static str {
+    match cause.kind() {
+        std::io::ErrorKind::PermissionDenied => " (another user or group may read it)",
+        _ => " (start with `courant init`, or name the file with --config)",
+    }
 }
 
 fn list_paths(paths: &[PathBuf]) -> String {
@@ -273,7 +281,9 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ConfigError> {
         .chain(of_user.map(|folder| folder.join("courant/feeds.toml")))
         .chain([PathBuf::from("/etc/courant/feeds.toml")])
         .collect();
-    places.iter().find(|path| path.exists()).cloned().ok_or(ConfigError::Nowhere(places))
+    // One that may not be looked at is there.
+    let is_there = |path: &&PathBuf| path.try_exists().unwrap_or(true);
+    places.iter().find(is_there).cloned().ok_or(ConfigError::Nowhere(places))
 }
 
 /// Reads and validates a file, with those of `conf.d/` and the texts in `locales/` beside it, and the variables that set keys.

@@ -144,6 +144,10 @@ impl ConfigTexts {
             }
             if key.contains(SEPARATOR) {
                 self.push(Some(name), Some(key.split(SEPARATOR).map(str::to_owned).collect()), value);
+            } else if tables.contains(&key.as_str()) {
+                let message =
+                    format!("it names a table: set its keys one by one, such as {}{SEPARATOR}KEY", name);
+                faults.push(ConfigFault { place: Some(name), line: 0, message });
             } else if let Some((table, rest)) =
                 key.split_once('_').filter(|(table, _)| tables.contains(table))
             {

@@ -371,13 +371,7 @@ impl Drop for Section<'_> {
             if asked.contains(&name) {
                 continue;
             }
-            let nearest = asked.iter().map(|known| (strsim::osa_distance(known, name), known)).min();
-            let hint = match nearest {
-                Some((distance, known)) if distance <= 3.max(name.len() / 3) => {
-                    format!(": did you mean \"{known}\"?")
-                }
-                _ => String::new(),
-            };
+            let hint = did_you_mean(name, asked.iter().copied());
             self.fault(key.span().start, format!("unknown key \"{name}\"{hint}"));
         }
     }

@@ -86,7 +86,7 @@ pub enum KeyFault {
     Length,
     #[error("it is not a private key in PEM")]
     Pem,
-    #[error("{0} (an RSA key of 2048 to 4096 bits is required)")]
+    #[error("it is not an RSA key of 2048 to 4096 bits")]
     Rsa(KeyRejected),
     #[error("its domain is not valid")]
     Domain,

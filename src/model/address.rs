@@ -12,6 +12,9 @@ pub fn parse_web_url(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(url),
         Ok(url) => Err(format!("\"{text}\" must begin with http:// or https://, not {}:", url.scheme())),
+        Err(url::ParseError::RelativeUrlWithoutBase) => {
+            Err(format!("\"{text}\" is not a web address: it must begin with http:// or https://"))
+        }
         Err(error) => Err(format!("\"{text}\" is not a web address: {error}")),
     }
 }

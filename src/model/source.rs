@@ -108,9 +108,9 @@ impl SourceKind {
         self.format == Some(FeedFormat::Mail)
     }
 
-    /// Whether feed readers can read what stands at the address.
+    /// Whether feed readers can read what stands at the address, or find it from there.
     pub fn is_for_readers(&self) -> bool {
-        !self.may_be_listing && self.format.is_none()
+        self.may_be_feed && self.format.is_none()
     }
 }
 

@@ -28,7 +28,7 @@ pub fn opml<'a>(title: &str, sources: impl IntoIterator<Item = &'a Source>, has_
         let language = attribute("language", source.language.as_ref());
         let id = attribute("courant:source", has_ids.then_some(&source.id));
         // Anything but a feed is a link (OPML 2.0, "Other attributes").
-        let kind = if source.kind.is_for_readers() {
+        let kind = if source.kind.is_for_readers() && source.select.is_none() {
             format!("type=\"rss\" xmlUrl=\"{url}\"")
         } else {
             format!("type=\"link\" url=\"{url}\"")

@@ -19,6 +19,8 @@ pub fn first_sentence(text: &str) -> &str {
     match line.char_indices().find(ends) {
         Some((at, '.' | '。')) => &line[..at],
         Some((at, c)) => &line[..at + c.len_utf8()],
+        // What another line follows is a sentence of its own.
+        None if line.len() < text.len() && !line.ends_with("..") => line.trim_end_matches(['.', '。']),
         None => line,
     }
 }
@@ -63,6 +65,8 @@ mod tests {
             ("Réunion publique à 18 h. Venez nombreux.", "Réunion publique à 18 h"),
             ("Yahoo! kauft einen Verlag. Mehr dazu morgen.", "Yahoo! kauft einen Verlag"),
             ("Travaux rue Haute\nDu lundi au vendredi, de 9 h à 17 h.", "Travaux rue Haute"),
+            ("Bonjour.\nSuite", "Bonjour"),
+            ("Et puis...\nSuite", "Et puis..."),
             ("市长讲话。明天继续。", "市长讲话"),
             ("No end at all", "No end at all"),
         ] {

@@ -472,9 +472,13 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known.into_iter().min_by_key(|known| strsim::osa_distance(known, name))
 }
 
-/// What a message about an unknown name ends with: the closest known one, if there is any.
+/// What a message about an unknown name ends with: the closest known one, if one differs in a third of its letters at most.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(name, known).map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default()
+    let is_near = |near: &&str| {
+        let letters = name.chars().count().max(near.chars().count());
+        strsim::osa_distance(near, name) <= (letters / 3).max(1)
+    };
+    nearest(name, known).filter(is_near).map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default()
 }
 
 /// A number with its noun, for English messages: `1 story`, `2 stories`.

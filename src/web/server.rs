@@ -15,9 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::crowd::{ConnectionLimits, Crowd};
@@ -46,6 +47,8 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time for requests under way to finish when the service ends.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+/// How long a client that was accepted may take to ask for something while the server stops.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_millis(500);
 
 /// Path prefixes that do not name files.
 const ASKED: [&str; 14] = [
@@ -340,7 +343,7 @@ where
 {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let graceful = GracefulShutdown::new();
+    let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
     let crowd = Crowd::new(limits);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -348,26 +351,45 @@ where
             accepted = accept_one(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        let place = tokio::select! {
-            place = crowd.clone().enter(peer.ip()) => place,
-            () = &mut shutdown => break,
-        };
+        let place = crowd.clone().enter(peer.ip()).await;
         let (guest, end) = (place.guest.clone(), place.guest.end.clone());
         let stream = PacedStream::new(stream, move || guest.moved());
         let answer = answer.clone();
-        let service = hyper::service::service_fn(move |request| answer(request, peer));
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        let asked = CancellationToken::new();
+        let leaving = may_leave(stopping.clone(), asked.clone());
+        let service = hyper::service::service_fn(move |request| {
+            asked.cancel();
+            answer(request, peer)
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        connections.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
             tokio::select! {
                 // Connection errors are the client's.
-                _ = connection => {}
+                _ = connection.as_mut() => {}
                 () = end.cancelled() => {}
+                () = leaving => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        _ = connection => {}
+                        () = end.cancelled() => {}
+                    }
+                }
             }
             drop(place);
         });
     }
-    let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
+    stopping.cancel();
+    connections.close();
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await;
     Ok(())
+}
+
+/// When a connection may be closed, once the server stops: whoever was accepted and has not asked yet is given a moment to, since
+/// nobody else would answer.
+async fn may_leave(stopping: CancellationToken, asked: CancellationToken) {
+    stopping.cancelled().await;
+    let _ = tokio::time::timeout(FIRST_REQUEST_GRACE, asked.cancelled()).await;
 }
 
 /// The next connection.

@@ -109,6 +109,11 @@ fn a_variable_that_names_no_key_is_a_fault_by_its_name() {
             "nobody",
             "COURANT_MAIL__FROM: [mail]: from: \"nobody\" is not a valid mail address",
         ),
+        (
+            "COURANT_BRAND",
+            "{}",
+            "COURANT_BRAND: it names a table: set its keys one by one, such as COURANT_BRAND__KEY",
+        ),
         ("COURANT_MAIL____FROM", "x", "a part of the name is empty"),
     ] {
         let (code, said) = checked(&app, &[secret, (name, value)]);

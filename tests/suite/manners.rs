@@ -92,6 +92,15 @@ fn a_restart_behind_an_open_socket_loses_no_request() {
         let mut answer = String::new();
         waiting.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        // Who was let in and has not asked yet is answered before the service goes.
+        let mut slow = TcpStream::connect(address).unwrap();
+        wish().read_to_string(&mut answer).unwrap();
+        service.signal("TERM");
+        std::thread::sleep(Duration::from_millis(100));
+        slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     let two = app.command_within("60", &["serve"]).env("LISTEN_FDS", "2").output().unwrap();
     let said = String::from_utf8(two.stderr).unwrap();

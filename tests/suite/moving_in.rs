@@ -45,6 +45,9 @@ fn feeds_of_an_opml_file_are_shown_first_and_then_written_beside_what_is_there()
     assert!(app.ok(&["check"]).contains("4 sources (4 enabled)"));
     // Once more changes nothing.
     assert!(app.ok(&["import", "opml", "reader.opml", "--write"]).contains("0 sources added"));
+    // Out again, they are feeds for every reader, whether or not the configuration says of what kind they are.
+    let out = app.ok(&["export", "opml"]);
+    assert_eq!(out.matches(" xmlUrl=").count(), out.matches("<outline ").count(), "{out}");
     assert_eq!(app.read("feeds.toml"), text);
     // Folders as partners, and what is in conf.d is there as well.
     app.write("feeds.toml", HEAD);
