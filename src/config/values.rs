@@ -1,5 +1,6 @@
 //! Values used in several sections: secrets, addresses, languages, durations.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use url::Url;
@@ -87,7 +88,11 @@ pub(super) fn parse_language(text: &str) -> Result<String, String> {
 
 /// Whether an address has a password, which whoever may read the configuration may read.
 pub(super) fn has_password(address: &str) -> bool {
-    Url::parse(address).is_ok_and(|url| url.password().is_some_and(|password| !password.is_empty()))
+    Url::parse(address).is_ok_and(|url| {
+        // A server of PostgreSQL takes it as a parameter, too.
+        let is_one = |(name, value): (Cow<'_, str>, Cow<'_, str>)| name == "password" && !value.is_empty();
+        url.password().is_some_and(|password| !password.is_empty()) || url.query_pairs().any(is_one)
+    })
 }
 
 /// Parses `90s`, `30m`, `6h`, `1d`, `2w`, or several together, into seconds.

@@ -122,7 +122,7 @@ fn posts_of_a_telegram_channel_have_their_date_text_address_and_picture() {
     let texts: Vec<&str> = items.iter().map(|item| item["summary"].as_str().unwrap()).collect();
     assert_eq!(texts[..2], ["Which bridge is next?", "Correction: only for bicycles."], "{feed:#}");
     assert!(
-        texts[2].starts_with("The bridge is open. It was closed for a year, see here and #bridge 🌉"),
+        texts[2].starts_with("The bridge is open.\nIt was closed for a year, see here and #bridge 🌉"),
         "{}",
         texts[2]
     );

@@ -1221,8 +1221,17 @@ fn a_proxy_is_used_where_one_is_configured() {
 
 #[test]
 fn a_server_without_tls_behind_a_secure_address_is_named() {
-    let server = Server::always(feed());
-    let app = App::new(&source("s", &server.url("/feed").replacen("http://", "https://", 1)));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // As web servers answer what is no HTTP.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    let app = App::new(&source("s", &format!("https://{address}/feed")));
     assert_eq!(app.run(&["fetch"]).code, 3);
     let listed = app.ok(&["sources"]);
     assert!(listed.contains("does not speak TLS"), "{listed}");
