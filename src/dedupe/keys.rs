@@ -452,8 +452,12 @@ fn are_of_other_matters(a: &str, b: &str) -> bool {
     are_other_words(words_of(a), words_of(b))
 }
 
-/// The same for texts under one title: what this says, and words that are in every text, are no matter of a few words.
+/// The same for texts under one title: what this says, and words that are in every text, are no matter of a few words. Two texts of a
+/// few words, or of one, are of other matters if they have none in common.
 fn are_of_other_matters_under(title: &str, a: &str, b: &str) -> bool {
+    if are_short_and_apart(title, a, b) {
+        return true;
+    }
     let title = words_of(title);
     let [short, other] = [a, b].map(|text| {
         let mut words = words_of(text);
@@ -462,6 +466,67 @@ fn are_of_other_matters_under(title: &str, a: &str, b: &str) -> bool {
     });
     are_of_other_matters(a, b)
         || short.len().min(other.len()) < TEXT_WORDS_MIN && are_other_words(short, other)
+}
+
+/// Whether two texts of a few words under one title have no word in common, nor another form of one: "Good", "Bad".
+fn are_short_and_apart(title: &str, a: &str, b: &str) -> bool {
+    let (a, b) = (own_runs(title, a), own_runs(title, b));
+    let is_short = |words: &[String]| (1..TEXT_WORDS_MIN).contains(&words.len());
+    let tells = |word: &&String| stopwords::languages_of(word) == 0;
+    let is_kept = |word: &String| b.iter().filter(tells).any(|other| is_form_of(word, other));
+    is_short(&a) && is_short(&b) && a != b && !a.iter().filter(tells).any(is_kept)
+}
+
+/// The first words of a text, however short, without those of the title above it.
+fn own_runs(title: &str, text: &str) -> Vec<String> {
+    // A space has a name in HTML.
+    let is_word = |run: &&str| !run.is_empty() && *run != "nbsp";
+    let title = fold(title);
+    let title: HashSet<&str> = title.split(|c: char| !c.is_alphanumeric()).collect();
+    let text = fold(&without_tags(text));
+    let runs = text.split(|c: char| !c.is_alphanumeric()).filter(is_word).filter(|run| !title.contains(run));
+    runs.take(TEXT_WORDS_MIN).map(str::to_owned).collect()
+}
+
+/// Two forms of a word begin alike, with at least so many letters.
+const STEM_CHARS_MIN: usize = 3;
+
+/// Whether two words are one, or forms of one: "closed", "closes".
+fn is_form_of(a: &str, b: &str) -> bool {
+    let alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let longest = a.chars().count().max(b.chars().count());
+    a == b || alike >= STEM_CHARS_MIN && alike * 3 >= longest * 2
+}
+
+/// An address that spells out a title of so many words that tell something is that of one article.
+const SPELLED_WORDS_MIN: usize = 4;
+
+/// Whether the address of an entry spells out its title: `/news/the-old-bridge-opens-again`.
+fn is_spelled_out(title: &str, url: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = words_of(path.split_once('/').map_or("", |(_, path)| path));
+    let title: Vec<String> =
+        words_of(title).into_iter().filter(|word| stopwords::languages_of(word) == 0).collect();
+    let spelled = title.iter().filter(|word| path.contains(*word)).count();
+    spelled >= SPELLED_WORDS_MIN && spelled * 4 >= title.len() * 3
+}
+
+/// Whether an entry with the title and the address of the known one was published on a later day, and there is neither a text nor a file
+/// by which to see whether it is another: such days are those of issues, unless the address is that of one article.
+pub fn is_told_again(raw: &RawEntry, known: &StoredSummary) -> bool {
+    let place = |url: Option<&str>| url.and_then(canonical_key);
+    let has_words = |text: &str| !own_runs(&known.title, text).is_empty();
+    let has_text = [&raw.summary, &raw.content].into_iter().flatten().any(|text| has_words(&text.value));
+    is_published_after(raw.published, known)
+        && raw.enclosures.is_empty()
+        && known.files.is_empty()
+        && !(has_text && has_words(&known.summary))
+        && place(raw.url()) == place(known.url.as_deref())
+        && !raw.url().is_some_and(|url| is_spelled_out(&known.title, url))
+}
+
+fn is_published_after(date: Option<Timestamp>, known: &StoredSummary) -> bool {
+    date.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY)
 }
 
 fn are_other_words(a: HashSet<String>, b: HashSet<String>) -> bool {
@@ -515,12 +580,10 @@ fn differ_in_occasion(text: &str, known: &str, is_dated: bool) -> Option<bool> {
 }
 
 /// Whether an entry is the next one under a title that recurs ("Council meeting"): published on a later day than the known one, with a
-/// text of other matters or of another occasion; or its address or its files are those of the next issue. An edit keeps much of the
+/// text of other matters or of another occasion, or without one; or its address or its files are those of the next issue. An edit keeps much of the
 /// text, or the day.
 fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
-    let is_after = |date: Option<Timestamp>| {
-        date.zip(known.date).is_some_and(|(date, known)| date.duration_since(known) >= OTHER_DAY)
-    };
+    let is_after = |date: Option<Timestamp>| is_published_after(date, known);
     let has_no_dates = raw.date().is_none() && known.date.is_none();
     let text = text_of(raw).1;
     let is_other_text = || {
@@ -530,6 +593,7 @@ fn is_new_under_one_title(raw: &RawEntry, known: &StoredSummary) -> bool {
     // Without dates, a figure alone may count comments.
     let is_of_other_day = || differ_in_occasion(text, &known.summary, true) == Some(true);
     is_after(raw.published) && is_other_text()
+        || is_told_again(raw, known)
         || has_no_dates && is_of_other_day()
         || (is_after(raw.date()) || has_no_dates) && is_next_by_address(raw, known)
 }
@@ -901,6 +965,56 @@ mod tests {
         let known = StoredSummary::of(&raw(known, "2022-10-01"), known);
         let next = raw("This week: an alert for heat, ozone and dust", "2022-10-08");
         assert!(is_reused(&next, &known), "what all weeks have in common says nothing");
+    }
+
+    #[test]
+    fn a_day_later_a_title_recurs_with_a_few_other_words_or_without_any() {
+        let of = |title: &str, url: &str, day: &str, text: &str| RawEntry {
+            title: Some(RawText { value: title.into(), ..RawText::default() }),
+            summary: Some(RawText { value: text.into(), is_html: true, ..RawText::default() })
+                .filter(|_| !text.is_empty()),
+            links: vec![Link { href: url.into(), rel: "alternate".into(), media_type: None, hreflang: None }],
+            published: format!("{day}T08:00:00Z").parse().ok(),
+            ..RawEntry::default()
+        };
+        let place = "https://x.org/today";
+        for (title, before, after, is_other) in [
+            ("Dish of the day", "Royal couscous", "Blanquette de veau", true),
+            ("Dish of the day", "Blanquette de veau", "Lasagne", true),
+            ("Quality of the air", "Good", "Bad", true),
+            ("Quote of the day", "Be yourself.", "Know thyself well.", true),
+            ("Quote of the day", "Be yourself.", "Be yourself.", false),
+            ("Picture of the day", "<img src=/1.jpg>", "<img src=/2.jpg>&nbsp;", true),
+            ("Town council", "", "", true),
+            ("Town council", "Town council", "Town council", true),
+            ("Town council", "", "The agenda is out.", true),
+            ("Swimming pool", "Closed.", "Closed", false),
+            ("Swimming pool", "Closed for repairs", "Closes for some repairs", false),
+            (
+                "Swimming pool",
+                "The pool is closed until the end of all repairs, the town says.",
+                "Closed",
+                false,
+            ),
+        ] {
+            let known = StoredSummary::of(&of(title, place, "2026-11-02", before), "");
+            let next = of(title, place, "2026-11-03", after);
+            assert_eq!(is_reused(&next, &known), is_other, "{title}: {before} - {after}");
+            assert_eq!(is_known(&next, &known), !is_other, "{title}: {before} - {after}");
+            let same_day = of(title, place, "2026-11-02", after);
+            assert!(!is_reused(&same_day, &known), "of one day: {before} - {after}");
+        }
+        let slug = "https://x.org/news/the-old-harbour-bridge-opens-again";
+        for (title, url, is_other) in [
+            ("The old harbour bridge opens again", slug, false),
+            ("The old harbour bridge opens again", place, true),
+            ("Town council", "https://x.org/town-council", true),
+        ] {
+            let known = StoredSummary::of(&of(title, url, "2026-11-02", ""), "");
+            assert_eq!(is_reused(&of(title, url, "2026-11-09", ""), &known), is_other, "{title} {url}");
+            let moved = of(title, "https://x.org/elsewhere", "2026-11-09", "");
+            assert!(!is_reused(&moved, &known), "at another address");
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ mod tests {
             "documents",
             "step",
             "answer",
+            "tool",
         ] {
             for language in languages {
                 let head = format!("\n{kind} {language}: ");

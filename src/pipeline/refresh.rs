@@ -346,11 +346,16 @@ impl Refresher {
                 .push(format!("{left_out} without title, text, link, picture or attachment left out"));
         }
         let mut recogniser = Recogniser::new(entries, now);
-        let (mut known, has_entries) = self.store.read(|r| {
+        let (mut known, has_entries, last_reading) = self.store.read(|r| {
             let known = r.intake().known(&source.id, recogniser.own_keys())?;
             let has_entries = !known.is_empty() || r.intake().has_entries(&source.id)?;
-            Ok::<_, StoreError>((known, has_entries))
+            let last_reading = match recogniser.needs_last_reading() {
+                true => r.sources().state(&source.id)?.last_success,
+                false => None,
+            };
+            Ok::<_, StoreError>((known, has_entries, last_reading))
         })?;
+        recogniser.set_last_reading(last_reading);
         recogniser.keep_days(&known);
         if known.is_empty() && has_entries {
             let recent = self.store.read(|r| r.intake().recent(&source.id))?;

@@ -716,3 +716,126 @@ fn what_recurs_under_one_title_is_told_each_time_however_it_is_worded() {
     ]);
     assert_eq!(same_day.announced(), 1, "posted twice on one day: {:#?}", same_day.entries);
 }
+
+/// What recurs at one address, polled when each issue is there and once more.
+fn recurring(title: &str, guid: &str, texts: [&str; 3]) -> Visits {
+    let days = ["01 Sep 2022", "02 Sep 2022", "09 Sep 2022"];
+    let issue = |at: usize| {
+        let item = notice(title, "today", guid, days[at], texts[at]);
+        feed(&[item.replace("<description></description>", "")])
+    };
+    let times =
+        ["2022-09-01T12:00:00Z", "2022-09-02T12:00:00Z", "2022-09-09T12:00:00Z", "2022-09-09T18:00:00Z"];
+    let documents: Vec<(&str, String)> = times.into_iter().zip([0, 1, 2, 2].map(issue)).collect();
+    visits_at("feed", &documents)
+}
+
+#[test]
+fn what_recurs_at_one_address_with_a_few_words_or_none_is_told_each_time() {
+    for (title, texts) in [
+        ("Town council", ["", "", ""]),
+        (
+            "Picture of the day",
+            ["&lt;img src='/1.jpg'&gt;", "&lt;img src='/2.jpg'&gt;", "&lt;img src='/3.jpg'&gt;"],
+        ),
+        ("Dish of the day", ["Royal couscous", "Blanquette de veau", "Lasagne"]),
+        ("Quality of the air", ["Good", "Poor", "Bad"]),
+        ("Quote of the day", ["Be yourself.", "Know thyself well.", "All the world is a stage."]),
+        ("Warnings of the weather", ["Green", "Yellow: thunder", "Orange: flood"]),
+    ] {
+        for guid in ["", "k", title] {
+            recurring(title, guid, texts).are_all_told(3, &format!("{title} {guid}"));
+        }
+    }
+    recurring("Swimming pool", "k", ["Closed", "Closed.", "closed"])
+        .are_all_told(1, "what is only dated anew");
+    recurring("Swimming pool", "k", ["Closed for repairs", "Closes for repairs", "Closed for some repairs"])
+        .are_all_told(1, "an edit of a few words");
+}
+
+#[test]
+fn an_entry_without_a_text_that_is_only_dated_anew_is_told_once() {
+    let item = |title: &str, day: &str| {
+        let link = format!("https://x.example/{}", title.to_lowercase().replace(' ', "-"));
+        format!("<item><title>{title}</title><link>{link}</link><pubDate>{day} GMT</pubDate></item>")
+    };
+    let readings = [
+        ("2022-10-20T08:00:00Z", "20 Oct 2022 08:00:01"),
+        ("2022-10-21T08:00:00Z", "21 Oct 2022 08:00:02"),
+        ("2022-10-23T09:30:00Z", "23 Oct 2022 09:30:01"),
+    ];
+    let touched: Vec<(&str, String)> =
+        readings.iter().map(|(at, day)| (*at, feed(&[item("Town council", day)]))).collect();
+    visits_at("feed", &touched).are_all_told(1, "by each reading");
+    let names = ["Town council", "School board", "Flea market"];
+    let all = |day: &str| feed(&names.map(|name| item(name, day)));
+    let moved = [
+        ("2022-10-20T12:00:00Z", all("20 Oct 2022 06:00:00")),
+        ("2022-10-22T12:00:00Z", all("22 Oct 2022 06:00:00")),
+    ];
+    visits_at("feed", &moved).are_all_told(3, "all at once");
+}
+
+#[test]
+fn one_item_under_two_identifiers_in_a_document_is_one_story() {
+    let stories = |items: &[String]| {
+        let visits = visits("feed", &[feed(items)]);
+        let stories: std::collections::HashSet<&str> =
+            visits.entries.iter().map(|entry| entry["story"].as_str().unwrap()).collect();
+        (visits.entries.len(), stories.len())
+    };
+    let title = "The old bridge is closed on Monday";
+    let (day, next) = ("18 Oct 2022", "19 Oct 2022");
+    for text in ["Closed.", ""] {
+        let item = |guid: &str, day: &str| {
+            notice(title, "bridge", guid, day, text).replace("<description></description>", "")
+        };
+        assert_eq!(stories(&[item("g1", day), item("g2", day)]), (2, 1), "{text:?}");
+        assert_eq!(stories(&[item("g1", next), item("g2", day)]), (2, 2), "on two days {text:?}");
+        let other = item("g2", day).replace("/bridge", "/other");
+        assert_eq!(stories(&[item("g1", day), other]), (2, 2), "at two addresses {text:?}");
+    }
+    let post = |guid: &str, text: &str| notice("Technician wanted", "jobs", guid, day, text);
+    assert_eq!(stories(&[post("g1", "In Lille."), post("g2", "In Brest.")]), (2, 2), "with two texts");
+}
+
+#[test]
+fn a_listing_that_leads_to_a_page_without_one_is_an_error_whatever_it_looked_like() {
+    let card = |n: usize| {
+        let day = 10 + n;
+        format!(
+            "<article><h2><a href=/news/{n}>{}</a></h2><time datetime=2022-10-{day}>x</time></article>",
+            HEADLINES[n]
+        )
+    };
+    let cards: String = (0..4).map(card).collect();
+    let bare = format!("<html><title>News</title><body><h1>News</h1>{cards}</body></html>");
+    for listing in [bare, page("News", &cards)] {
+        for to in ["/welcome", "/"] {
+            let server = Server::always(Reply::new(404, ""));
+            let mut app = App::new(&format!(
+                "[[source]]\nid = \"s\"\nkind = \"page\"\nurl = \"{}\"\n",
+                server.url("/news")
+            ));
+            let first = listing.clone();
+            server.answer(move |request: &Request| match request.target.as_str() {
+                "/news" => Reply::html(first.clone()),
+                _ => Reply::new(404, ""),
+            });
+            app.at("2022-10-20T08:00:00Z").ok(&["fetch", "--all"]);
+            assert_eq!(app.entries().len(), 4);
+            server.answer(move |request: &Request| match request.target.as_str() {
+                "/news" => Reply::redirect(302, to),
+                path if path == to => Reply::html(
+                    "<html><title>Town</title><body><h1>Welcome</h1><p>Good day.</p></body></html>",
+                ),
+                _ => Reply::new(404, ""),
+            });
+            let said = app.at("2022-10-20T10:00:00Z").run(&["fetch", "--all"]);
+            let said = format!("{}{}", said.stdout, said.stderr);
+            assert!(said.contains("failed: "), "{to}: {said}");
+            assert!(listing.contains("<main>") || said.contains("the server redirects to"), "{to}: {said}");
+            assert_eq!(app.entries().len(), 4);
+        }
+    }
+}

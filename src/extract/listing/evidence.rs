@@ -54,6 +54,8 @@ pub(super) enum ListingDoubt {
     Results,
     /// The page is an article, and names others.
     BesideArticle,
+    /// A login, printing, the way home, the site's profiles elsewhere.
+    Tools,
     /// Holidays, opening hours, quotations, comments: what has days and is no news.
     NoNews,
 }
@@ -66,6 +68,9 @@ impl ListingDoubt {
             ListingDoubt::Few => "too few, or a menu",
             ListingDoubt::BesideArticle => "what an article has beside it",
             ListingDoubt::NoNews => "dated, and called something else than news",
+            ListingDoubt::Tools => {
+                "what a site has beside its pages, such as a login, printing or its profiles"
+            }
             ListingDoubt::Results => "undated, and what a search found",
             ListingDoubt::Undated => "undated, and nothing on the page calls them news",
         }
@@ -678,6 +683,61 @@ mod tests {
         }
         let issues = hub(&["Newsletter 12", "Newsletter 13", "Newsletter 14"], "/news");
         assert_eq!(count("/news", &format!("<h1>News</h1>{issues}")), 3);
+    }
+
+    #[test]
+    fn tools_of_a_site_are_no_news_whatever_the_page_is_called() {
+        let list = |links: &[(&str, &str)]| {
+            let item = |(href, text): &(&str, &str)| format!("<li><a href='{href}'>{text}</a></li>");
+            format!("<ul>{}</ul>", links.iter().map(item).collect::<String>())
+        };
+        let texts = [
+            ("News", "/news", ["Forgot your password?", "Create an account", "Need help?"]),
+            ("Noticias", "/noticias", ["¿Olvidó su contraseña?", "Crear una cuenta", "Ayuda y soporte"]),
+            ("Actualités", "/actualites", ["Retour à l’accueil", "Contacter la mairie", "Plan du site"]),
+            ("Actualités", "/actualites", ["Imprimer la page", "Télécharger en PDF", "Envoyer par courriel"]),
+            ("Aktuelles", "/aktuelles", ["Seite drucken", "Als PDF speichern", "Zurück zur Startseite"]),
+            ("Notizie", "/notizie", ["Stampa la pagina", "Password dimenticata?", "Mappa del sito"]),
+            ("Notícias", "/noticias", ["Esqueceu sua senha?", "Criar conta", "Voltar à página inicial"]),
+            ("Notícies", "/noticies", ["Imprimeix la pàgina", "Torna a l'inici", "Mapa web"]),
+            ("Nieuws", "/nieuws", ["Wachtwoord vergeten?", "Account aanmaken", "Hulp nodig?"]),
+            ("Berita", "/berita", ["Lupa kata sandi?", "Buat akun", "Kembali ke beranda"]),
+            ("Habari", "/habari", ["Umesahau nenosiri?", "Fungua akaunti", "Rudi mwanzo"]),
+            ("Новости", "/novosti", ["Забыли пароль?", "Регистрация", "Версия для печати"]),
+            ("Новини", "/novyny", ["Забули пароль?", "Реєстрація", "На головну"]),
+            ("الأخبار", "/akhbar", ["هل نسيت كلمة المرور؟", "إنشاء حساب", "العودة إلى الصفحة الرئيسية"]),
+            ("新闻", "/xinwen", ["忘记密码？", "注册账号", "返回首页"]),
+            ("News", "/news", ["Our Facebook page", "Our Twitter page", "The town on Instagram"]),
+        ];
+        for (title, address, texts) in texts {
+            let below = [0, 1, 2].map(|n| format!("{address}/a{n}"));
+            let links: Vec<(&str, &str)> = below.iter().map(String::as_str).zip(texts).collect();
+            let page = format!("<title>{title}</title><h1>{title}</h1>{}", list(&links));
+            assert_eq!(count(address, &page), 0, "{page}");
+        }
+        for elsewhere in [
+            ["https://www.facebook.com/town", "https://www.youtube.com/@town", "https://t.me/town"],
+            [
+                "https://play.google.com/store/apps/details?id=a",
+                "https://apps.apple.com/fr/app/id1",
+                "https://appgallery.huawei.com/app/C1",
+            ],
+        ] {
+            let texts = ["What the town has to say", "What can be seen of us", "Always up to date"];
+            let links: Vec<(&str, &str)> = elsewhere.into_iter().zip(texts).collect();
+            assert_eq!(count("/news", &format!("<h1>News</h1>{}", list(&links))), 0, "{elsewhere:?}");
+        }
+        let news = [
+            ("/n1", "Help for those who lost their homes"),
+            ("/n2", "The register of the town is online"),
+            ("/n3", "Facebook and Twitter are discussed in all schools"),
+            ("https://www.youtube.com/watch?v=a1", "The council, filmed on Monday"),
+        ];
+        assert_eq!(count("/news", &format!("<h1>News</h1>{}", list(&news))), 4);
+        let beside: Vec<(&str, &str)> =
+            news.into_iter().chain([("/news/print", "Print this page")]).collect();
+        let found = titles("/news", &format!("<h1>News</h1>{}", list(&beside)));
+        assert!(found.len() == 4 && !found.contains(&"Print this page".to_owned()), "{found:?}");
     }
 
     #[test]

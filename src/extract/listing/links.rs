@@ -50,7 +50,7 @@ pub(super) struct Anchor<'a> {
 /// What an address may be that says nothing of an entry: only a record with a title and a date makes it that of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AddressDoubt {
-    /// A host, a number, a query: it may lead to anything.
+    /// A host, a number, a query, a profile on a network: it may lead to anything.
     Short,
     /// A further page of the listing: `/page/2`, and `/p/4121` of an entry.
     Page,
@@ -448,6 +448,65 @@ const SHARE_ADDRESSES: [&str; 6] = [
     "x.com/intent",
 ];
 
+/// Sites of networks, and the parts of paths below which they have profiles.
+const NETWORKS: [&str; 20] = [
+    "facebook.com",
+    "twitter.com",
+    "x.com",
+    "instagram.com",
+    "youtube.com",
+    "linkedin.com",
+    "tiktok.com",
+    "pinterest.com",
+    "pinterest.fr",
+    "pinterest.es",
+    "flickr.com",
+    "threads.net",
+    "threads.com",
+    "bsky.app",
+    "vk.com",
+    "ok.ru",
+    "weibo.com",
+    "t.me",
+    "whatsapp.com",
+    "snapchat.com",
+];
+const PROFILES: [&str; 12] = [
+    "pages", "people", "groups", "channel", "user", "c", "company", "school", "in", "photos", "profile",
+    "add",
+];
+
+/// Sites whose pages are programs to install.
+const SHOPS: [&str; 7] = [
+    "play.google.com",
+    "apps.apple.com",
+    "itunes.apple.com",
+    "appgallery.huawei.com",
+    "appgallery.cloud.huawei.com",
+    "apps.microsoft.com",
+    "f-droid.org",
+];
+
+/// Whether an address elsewhere is a profile on a network, or a program in a shop, and no post.
+fn is_profile(url: &Url, own: Option<&Url>) -> bool {
+    if own.is_some_and(|own| site_of(own) == site_of(url)) {
+        return false;
+    }
+    let host = url.host_str().unwrap_or_default();
+    let segments: Vec<&str> = url.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    let is_post = || {
+        matches!(segments.first(), Some(&"watch" | &"story.php" | &"permalink.php" | &"photo.php" | &"photo"))
+    };
+    let is_of_person = match segments[..] {
+        [_] => !is_post(),
+        [kind, _] => PROFILES.contains(&kind),
+        [kind, _, _] => kind == PROFILES[0],
+        _ => false,
+    };
+    SHOPS.contains(&host.trim_start_matches("www."))
+        || NETWORKS.contains(&site_of(url).as_str()) && is_of_person
+}
+
 /// Whether an address is a front page, a further page, a tag, author or login page, or a file, as linked beside entries.
 fn is_no_entry(url: &Url, own: Option<&Url>) -> bool {
     let path = url.path().trim_end_matches('/').to_ascii_lowercase();
@@ -530,7 +589,7 @@ fn address_doubt(url: &Url, own: Option<&Url>) -> Option<AddressDoubt> {
         () if segments.last().is_some_and(is_furniture) || above.is_some_and(is_furniture) => {
             Some(AddressDoubt::Furniture)
         }
-        () if is_short_address(url, own) => Some(AddressDoubt::Short),
+        () if is_short_address(url, own) || is_profile(url, own) => Some(AddressDoubt::Short),
         () => None,
     }
 }

@@ -121,14 +121,20 @@ impl Page {
         let mut entries = cards::entries(self, &cards, rules);
         evidence::without_strays(&mut entries);
         let is_known = evidence::are_known(&entries, known);
-        let doubt =
+        let are_tools = otherwise::are_tools(&entries);
+        otherwise::without_tools(&mut entries);
+        let doubt = if are_tools {
+            Some(ListingDoubt::Tools)
+        } else {
             evidence::doubt(self, &cards, &entries, listing.is_set_aside(), self.is_agenda(rules.now))
-                .filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
+        };
+        let doubt = doubt.filter(|doubt| *doubt == ListingDoubt::Gone || !is_known);
         let linked = cards.len();
         let cards = if doubt.is_none() { unlinked::with_unlinked(self.base(), cards) } else { cards };
         if cards.len() > linked {
             entries = cards::entries(self, &cards, rules);
             evidence::without_strays(&mut entries);
+            otherwise::without_tools(&mut entries);
         }
         ListingResult { cards, entries, doubt }
     }

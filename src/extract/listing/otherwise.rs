@@ -93,6 +93,49 @@ fn is_called(kind: &str, name: &str) -> bool {
     })
 }
 
+/// The text of a link to a tool has at most so many words, and so many behind what it begins with: "Print this page".
+const TOOL_WORDS_MAX: usize = 8;
+const TOOL_WORDS_MORE_MAX: usize = 3;
+/// So many words around the name of a network only say whose page it is: "Our page on Facebook".
+const PROFILE_WORDS_MAX: usize = 5;
+
+/// Whether half of the entries are links to what a site has beside its pages: to log in, to print, to go home, to its profiles.
+pub(super) fn are_tools(entries: &[RawEntry]) -> bool {
+    let is_profile =
+        |title: &str| words::count(title) <= PROFILE_WORDS_MAX && words::has_one("network", title);
+    let is_beside =
+        |entry: &&RawEntry| is_bare(entry).is_some_and(|title| is_tool(title) || is_profile(title));
+    let count = entries.iter().filter(is_beside).count();
+    count > 0 && count * 2 >= entries.len()
+}
+
+/// Leaves out such links to tools beside entries.
+pub(super) fn without_tools(entries: &mut Vec<RawEntry>) {
+    entries.retain(|entry| !is_bare(entry).is_some_and(is_tool));
+}
+
+/// The title of an entry of which nothing else is told.
+fn is_bare(entry: &RawEntry) -> Option<&str> {
+    let is_dated = entry.published.is_some() || entry.event.is_some() || entry.updated.is_some();
+    let is_told = is_dated || entry.summary.is_some() || entry.image.is_some();
+    entry.title.as_ref().filter(|_| !is_told).map(|title| title.value.as_str())
+}
+
+/// Whether the text of a link says what a tool of the site does. In the table, `*` stands for a few words more.
+fn is_tool(title: &str) -> bool {
+    if words::count(title) > TOOL_WORDS_MAX {
+        return false;
+    }
+    let plain = words::plain(title);
+    let begins = |word: &String| {
+        let rest = word.strip_suffix(" *").and_then(|start| plain.strip_prefix(start));
+        rest.is_some_and(|rest| {
+            (rest.is_empty() || rest.starts_with(' ')) && words::count(rest) <= TOOL_WORDS_MORE_MAX
+        })
+    };
+    words::is_one("tool", title) || words::of("tool").iter().any(begins)
+}
+
 /// Whether most titles name news themselves: minutes, notices.
 fn are_titled_news(entries: &[RawEntry]) -> bool {
     titles(entries).filter(|title| words::names_news(title)).count() * 2 > entries.len()

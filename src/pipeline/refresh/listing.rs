@@ -57,7 +57,7 @@ impl Refresher {
     ) -> Result<(ListingReading, Fetched), ReadError> {
         let leads_away = leads_away(asked, &fetched.url);
         let (listing, fetched) = self.read_listing_there(source, memory, fetched, rules, now).await?;
-        if leads_away && !listing.feed.entries.is_empty() {
+        if leads_away {
             let known = self.known_items(source)?;
             if !known.addresses.is_empty() && known.knows(&listing.feed) == 0 {
                 return Err(ReadError::NoFeed(format!(

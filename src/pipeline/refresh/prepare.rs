@@ -148,6 +148,10 @@ pub struct Recogniser {
     is_positional: bool,
     /// All entries have the time of the reading for their date.
     is_dated_by_reading: bool,
+    /// All entries have the very moment of this reading for their date, be there one or more.
+    is_dated_now: bool,
+    /// When the source was read before.
+    last_reading: Option<Timestamp>,
     /// Identities may stand for whatever is newest: not so many entries changed wholly that the page is in another language.
     may_have_fronts: bool,
 }
@@ -156,6 +160,7 @@ impl Recogniser {
     /// For a document that is read now.
     pub fn new(entries: Vec<RawEntry>, now: Timestamp) -> Recogniser {
         let is_dated_by_reading = visits::are_dates_of_reading(&entries, now);
+        let is_dated_now = entries.iter().all(|raw| visits::is_moment_of(now, raw.date()));
         let own: Vec<Identity> = entries.iter().map(identity).collect();
         let keys = own.iter().map(Identity::key).collect();
         let fingerprints = entries.iter().map(fingerprint).collect();
@@ -169,8 +174,19 @@ impl Recogniser {
             next_issues: HashSet::new(),
             is_positional: false,
             is_dated_by_reading,
+            is_dated_now,
+            last_reading: None,
             may_have_fronts: false,
         }
+    }
+
+    /// Whether it matters when the source was read before.
+    pub fn needs_last_reading(&self) -> bool {
+        self.is_dated_now
+    }
+
+    pub fn set_last_reading(&mut self, last_reading: Option<Timestamp>) {
+        self.last_reading = last_reading;
     }
 
     /// The keys of the entries' own identities.
@@ -280,11 +296,38 @@ impl Recogniser {
         found
     }
 
+    /// The positions of entries without a text that have only another date than the known ones: with many others, or because each
+    /// reading is their date. `bearers` counts the entries of each key.
+    fn redated(
+        &self,
+        known: &HashMap<String, StoredSummary>,
+        bearers: &HashMap<&str, usize>,
+    ) -> HashSet<usize> {
+        let of = |at: usize| {
+            let key = self.keys[at].as_str();
+            known.get(key).filter(|_| bearers[key] == 1).map(|stored| (at, stored))
+        };
+        let is_told_again = |(at, stored): &(usize, &StoredSummary)| {
+            let raw = &self.entries[*at];
+            let title = || fold(&raw.title.as_ref().map(plain).unwrap_or_default());
+            keys::is_told_again(raw, stored) && title() == fold(&stored.title)
+        };
+        let told: Vec<(usize, &StoredSummary)> =
+            (0..self.entries.len()).filter_map(of).filter(is_told_again).collect();
+        let are_many = told.len() > FRONTS_MAX;
+        let is_of_reading = |stored: &StoredSummary| {
+            let last = self.last_reading.filter(|_| self.is_dated_now);
+            last.is_some_and(|last| visits::is_moment_of(last, stored.date))
+        };
+        told.into_iter().filter(|(_, stored)| are_many || is_of_reading(stored)).map(|(at, _)| at).collect()
+    }
+
     /// Finds out what is to be compared; answers the keys of what else it may be stored under. `known` is what is stored under the
     /// identities that entries bear; `has_entries`, whether anything of the source is stored at all.
     pub fn outline(&mut self, known: &HashMap<String, StoredSummary>, has_entries: bool) -> Vec<String> {
         let mut bearers: HashMap<&str, usize> = HashMap::new();
         self.keys.iter().for_each(|key| *bearers.entry(key).or_default() += 1);
+        let redated = self.redated(known, &bearers);
         let mut further = Vec::new();
         for (at, raw) in self.entries.iter().enumerate() {
             let (own, key) = (&self.own[at], &self.keys[at]);
@@ -298,7 +341,14 @@ impl Recogniser {
             } else {
                 !is_settled || bearers[key.as_str()] > 1
             };
-            let outline = is_compared.then(|| Outline::of(raw, own));
+            let outline = is_compared.then(|| match stored.filter(|_| redated.contains(&at)) {
+                Some(stored) => {
+                    let mut again = raw.clone();
+                    visits::dated_as(&mut again, stored.date);
+                    Outline::of(&again, own)
+                }
+                None => Outline::of(raw, own),
+            });
             let is_known =
                 |outline: &&Outline| stored.is_some_and(|stored| keys::is_known(&outline.raw, stored));
             if let Some(outline) = outline.as_ref().filter(|outline| has_entries && !is_known(outline)) {
@@ -603,6 +653,14 @@ fn says_enough(entry: &Entry) -> bool {
     words(&entry.summary) || entry.content_html.as_deref().is_some_and(|html| words(&text_of_safe_html(html)))
 }
 
+/// Whether two entries have one address, the same files and the same event, or none: whatever tells them apart is no part of what they
+/// say.
+fn are_of_one_place(a: &RawEntry, b: &RawEntry) -> bool {
+    let place = |raw: &RawEntry| raw.url().and_then(canonical_key);
+    let begin = |raw: &RawEntry| raw.event.as_ref().map(|event| event.begin.to_string());
+    place(a).is_some() && place(a) == place(b) && begin(a) == begin(b) && files_of(a).eq(files_of(b))
+}
+
 /// The positions of entries whose title others of the document have too, with other texts or with too little text to tell.
 fn recurring_titles(listed: &[ListedEntry]) -> HashSet<usize> {
     if listed.iter().all(|listed| listed.is_same) {
@@ -624,15 +682,15 @@ fn recurring_titles(listed: &[ListedEntry]) -> HashSet<usize> {
             let text = raw.summary.as_ref().or(raw.content.as_ref()).map(plain).unwrap_or_default();
             by_text.entry((text, day_of(raw.date()))).or_default().push(at);
         }
-        let is_listed_twice = |text: &str, of_text: &[usize]| {
-            of_text.len() > 1 && text.split_whitespace().take(EQUAL_WORDS_MIN).count() >= EQUAL_WORDS_MIN
-        };
-        recurring.extend(
-            by_text
-                .iter()
-                .filter(|((text, _), of_text)| !is_listed_twice(text, of_text))
-                .flat_map(|(_, at)| at),
-        );
+        for ((text, _), of_text) in by_text {
+            let is_long = text.split_whitespace().take(EQUAL_WORDS_MIN).count() >= EQUAL_WORDS_MIN;
+            let raw = |at: usize| &listed[at].raw;
+            let is_listed_twice = |at: usize| {
+                let mut others = of_text.iter().filter(|other| **other != at);
+                others.any(|other| is_long || are_of_one_place(raw(at), raw(*other)))
+            };
+            recurring.extend(of_text.iter().copied().filter(|at| !is_listed_twice(*at)));
+        }
     }
     recurring
 }

@@ -96,6 +96,15 @@ pub(super) fn are_dates_of_reading(entries: &[RawEntry], now: Timestamp) -> bool
     entries.len() >= DATED_MIN && entries.iter().all(is_now)
 }
 
+/// An entry that has the moment of a reading for its date differs from it by no more: what was published just before a reading may
+/// differ by little as well.
+const MOMENT_MAX: SignedDuration = SignedDuration::from_mins(2);
+
+/// Whether a date is the moment at which it was read.
+pub(super) fn is_moment_of(reading: Timestamp, date: Option<Timestamp>) -> bool {
+    date.is_some_and(|date| date.duration_since(reading).abs() <= MOMENT_MAX)
+}
+
 /// An entry with the date of the known one in place of that of the reading.
 pub(super) fn dated_as(raw: &mut RawEntry, known: Option<Timestamp>) {
     for date in [&mut raw.published, &mut raw.updated].into_iter().filter(|date| date.is_some()) {
